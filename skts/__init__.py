@@ -1,0 +1,31 @@
+"""Deep networks for time series that behave like any other scikit-learn estimator."""
+
+from skts import recipes
+from skts.models import (
+    ALSTMFCNClassifier,
+    ALSTMFCNRegressor,
+    FCNClassifier,
+    FCNRegressor,
+    LSTMFCNClassifier,
+    LSTMFCNRegressor,
+    MALSTMFCNClassifier,
+    MALSTMFCNRegressor,
+    MLSTMFCNClassifier,
+    MLSTMFCNRegressor,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ALSTMFCNClassifier",
+    "ALSTMFCNRegressor",
+    "FCNClassifier",
+    "FCNRegressor",
+    "LSTMFCNClassifier",
+    "LSTMFCNRegressor",
+    "MALSTMFCNClassifier",
+    "MALSTMFCNRegressor",
+    "MLSTMFCNClassifier",
+    "MLSTMFCNRegressor",
+    "recipes",
+]

@@ -1,0 +1,133 @@
+"""Constructors generated from typed, documented, validated fields.
+
+A class below :class:`Params` states each constructor argument once, as ``name: type = param(...)``;
+that line gives the keyword argument, its default, its documentation and its check.
+"""
+
+import dataclasses
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from numbers import Integral, Real
+
+from sklearn.base import BaseEstimator
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a value must be, in words (``text``) and as a test (``accepts``)."""
+
+    text: str
+    accepts: Callable[[typing.Any], bool]
+
+    def __or__(self, other):
+        return Rule(f"{self.text} or {other.text}", lambda v: self.accepts(v) or other.accepts(v))
+
+
+def choice(*options):
+    """One of the given strings or None."""
+    text = "one of " + ", ".join(map(repr, options))
+    return Rule(text, lambda v: (v is None or isinstance(v, str)) and v in options)
+
+
+def integer(low):
+    """An integer of at least `low`."""
+    return Rule(
+        f"an integer of at least {low}",
+        lambda v: isinstance(v, Integral) and not isinstance(v, bool) and v >= low,
+    )
+
+
+def real(low, high=float("inf"), *, open_low=False, open_high=True):
+    """A finite number between `low` and `high`; an open end is excluded."""
+    text = f"a number in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}"
+
+    def accepts(v):
+        if not isinstance(v, Real) or isinstance(v, bool):
+            return False
+        return (low < v if open_low else low <= v) and (v < high if open_high else v <= high)
+
+    return Rule(text, accepts)
+
+
+def tuple_of(rule):
+    """A non-empty tuple or list whose items all satisfy `rule`."""
+    return Rule(
+        f"a non-empty tuple, each item {rule.text}",
+        lambda v: isinstance(v, (tuple, list)) and len(v) > 0 and all(map(rule.accepts, v)),
+    )
+
+
+NONE = Rule("None", lambda v: v is None)
+BOOLEAN = Rule("True or False", lambda v: isinstance(v, bool))
+
+
+def param(*, default, doc, rule):
+    """Declare a constructor argument: its default, its documentation and the rule it must obey."""
+    return dataclasses.field(default=default, metadata={"doc": doc, "rule": rule})
+
+
+@typing.dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(param,))
+class Params(BaseEstimator):
+    """Base of every estimator: a keyword-only constructor that assigns and does nothing else."""
+
+    paper: typing.ClassVar[str] = ""  # the source of the architecture, for the docs and `skts list`
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
+        if not cls.__name__.startswith("_") and cls.__doc__:
+            cls.__doc__ = _documented(cls)
+
+    def _check_options(self):
+        """Raise ValueError for the first option whose value breaks its rule."""
+        for field in dataclasses.fields(self):
+            value, rule = getattr(self, field.name), field.metadata["rule"]
+            if not rule.accepts(value):
+                raise ValueError(
+                    f"{field.name} of {type(self).__name__} must be {rule.text}, got {value!r}"
+                )
+
+
+def _documented(cls):
+    """The docstring of `cls` with the sections that its fields and bases already state.
+
+    The class writes its summary (and, where it has one, an example); Parameters come from the
+    fields; Attributes from the bases' ``fitted_attributes``; References from
+    ``paper``.
+    """
+    written = inspect.cleandoc(cls.__doc__)
+    start = re.search(r"^\w+\n-+$", written, flags=re.MULTILINE)
+    cut = start.start() if start else len(written)
+    sections = [
+        written[:cut].strip(),
+        _section("Parameters", [_entry(f) for f in _nearest_first(cls)]),
+        _section(
+            "Attributes",
+            [entry for base in cls.__mro__ for entry in vars(base).get("fitted_attributes", ())],
+        ),
+        written[cut:].strip(),
+        _section("References", [f".. [1] {cls.paper}"] if cls.paper else []),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _section(title, entries):
+    return "\n".join([title, "-" * len(title), *entries]) if entries else ""
+
+
+def _nearest_first(cls):
+    """The fields of `cls`, those of its nearest base first: architecture before training."""
+    nearest = {}
+    for distance, base in enumerate(cls.__mro__):
+        for name in vars(base).get("__annotations__", ()):
+            nearest.setdefault(name, distance)
+    return sorted(dataclasses.fields(cls), key=lambda field: nearest[field.name])
+
+
+def _entry(field):
+    kind = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
+    default = getattr(field.default, "__name__", repr(field.default))
+    body = re.sub(r"\s+", " ", f"{field.metadata['doc']} Must be {field.metadata['rule'].text}.")
+    return f"{field.name} : {kind}, default={default}\n    {body}"

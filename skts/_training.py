@@ -1,0 +1,309 @@
+"""The training options and what is done with them, from checked arrays to a trained net."""
+
+import inspect
+import re
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+
+from skts import _net
+from skts._params import BOOLEAN, NONE, Params, Rule, choice, integer, param, real
+from skts._tensors import (
+    SeriesDataset,
+    autocast_dtype,
+    out_of_memory_named,
+    resolve_device,
+    seeded,
+)
+
+PAPER_DECAY = 2 ** (-1 / 3)  # Karim et al.: each reduction of the learning rate
+
+OPTIMIZER = Rule(
+    "a subclass of torch.optim.Optimizer",
+    lambda v: isinstance(v, type) and issubclass(v, torch.optim.Optimizer),
+)
+DEVICE = Rule(
+    "'auto', 'cpu', 'cuda' or 'cuda:N'",
+    lambda v: isinstance(v, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", v) is not None,
+)
+CALLBACKS = Rule(
+    "a list of skorch callbacks (instances, classes or (name, callback) pairs)",
+    lambda v: isinstance(v, (list, tuple)) and all(map(_net.is_callback, v)),
+)
+RANDOM_STATE = Rule("a numpy.random.RandomState", lambda v: isinstance(v, np.random.RandomState))
+
+
+class TrainingParams(Params):
+    """The training options, the same on every estimator."""
+
+    max_epochs: int = param(default=200, rule=integer(1), doc="Passes over the training data.")
+    batch_size: int = param(default=16, rule=integer(1), doc="Series in one optimiser step.")
+    lr: float = param(
+        default=3e-3,
+        rule=real(0, open_low=True),
+        doc="Learning rate; the highest one of a one-cycle schedule.",
+    )
+    optimizer: type = param(
+        default=torch.optim.AdamW, rule=OPTIMIZER, doc="Optimiser class of ``torch.optim``."
+    )
+    weight_decay: float = param(
+        default=1e-2, rule=real(0), doc="Weight decay handed to the optimiser."
+    )
+    lr_schedule: str | None = param(
+        default="one_cycle",
+        rule=choice("one_cycle", "plateau", None),
+        doc="'one_cycle': up to `lr` over 30 % of the optimiser steps, then down to zero along a "
+        "cosine. 'plateau': multiplied by `plateau_factor` whenever the loss (of the validation "
+        "split where there is one, else of training) has not improved for `plateau_patience` "
+        "epochs. None: constant.",
+    )
+    plateau_factor: float = param(
+        default=PAPER_DECAY,
+        rule=real(0, 1, open_low=True),
+        doc="Used by ``lr_schedule='plateau'`` alone.",
+    )
+    plateau_patience: int = param(
+        default=100, rule=integer(1), doc="Epochs; used by ``lr_schedule='plateau'`` alone."
+    )
+    min_lr: float = param(
+        default=1e-4,
+        rule=real(0),
+        doc="The learning rate below which neither a plateau nor a refinement round goes.",
+    )
+    fine_tune_rounds: int = param(
+        default=0,
+        rule=integer(0),
+        doc="Refinement rounds after training, `max_epochs` each. A round starts from the weights "
+        "of the lowest loss so far (`restore_best`, or the training loss where that is None); "
+        "from the second on, the learning rate is 2^(-1/3) of the last round's and the batch "
+        "size half of it. The best weights of all are kept.",
+    )
+    validation_fraction: float | None = param(
+        default=None,
+        rule=NONE | real(0, 1, open_low=True),
+        doc="Part of the training data set aside, stratified by class, to record ``valid_loss``.",
+    )
+    early_stopping_patience: int | None = param(
+        default=None,
+        rule=NONE | integer(1),
+        doc="Stop once the loss (of the validation split where there is one, else of training) "
+        "has not improved for so many epochs.",
+    )
+    restore_best: str | None = param(
+        default=None,
+        rule=choice(None, "train_loss", "valid_loss"),
+        doc="Keep the weights of the epoch where this loss was lowest; None keeps the last.",
+    )
+    normalize: str | None = param(
+        default=None,
+        rule=choice(None, "series"),
+        doc="'series': each channel of each series to mean 0 and standard deviation 1, in `fit` "
+        "and in `predict`.",
+    )
+    missing: str = param(
+        default="raise",
+        rule=choice("raise", "interpolate"),
+        doc="What to do with NaN: an error, or linear interpolation in time (the nearest value "
+        "beyond the ends).",
+    )
+    device: str = param(
+        default="auto", rule=DEVICE, doc="'auto' takes CUDA where torch sees it, else the CPU."
+    )
+    precision: str = param(
+        default="float32",
+        rule=choice("float32", "bfloat16", "auto"),
+        doc="'bfloat16': convolutions and matrix products run in bfloat16, in training and "
+        "prediction. 'auto': that, where the processor has native instructions for it.",
+    )
+    callbacks: list | None = param(
+        default=None,
+        rule=NONE | CALLBACKS,
+        doc="skorch callbacks, called beside the package's own. As in skorch the instances "
+        "themselves are used; `net_.callbacks_` holds them.",
+    )
+    warm_start: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Let `fit` start from the weights of the last fit instead of new ones.",
+    )
+    verbose: int = param(
+        default=0,
+        rule=integer(0),
+        doc="1 shows a progress bar with loss and remaining time on stderr.",
+    )
+    random_state: int | None = param(
+        default=None,
+        rule=NONE | integer(0) | RANDOM_STATE,
+        doc="Seed of the weights, the order of the batches, dropout and the validation split. An "
+        "int makes a fit repeatable to the bit on the same CPU.",
+    )
+
+    def _check_options(self):
+        super()._check_options()
+        if self.restore_best == "valid_loss" and self.validation_fraction is None:
+            raise ValueError(
+                "restore_best='valid_loss' needs a validation split: validation_fraction must be a "
+                "number in (0, 1), got None"
+            )
+
+
+class ClassifierTrainingParams(TrainingParams):
+    """The training options that only make sense for classes."""
+
+    class_weight: str | dict | None = param(
+        default=None,
+        rule=choice("balanced", None)
+        | Rule("a dict of class label to weight", lambda v: isinstance(v, dict)),
+        doc="Weight of each class in the loss. 'balanced': n / (n_classes * n_in_class).",
+    )
+    oversample: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Repeat series of the smaller classes at random until all classes are as large as the "
+        "largest (imbalanced-learn's RandomOverSampler); never in the validation split.",
+    )
+
+
+class TrainingData(NamedTuple):
+    """Checked arrays, row by row: series (n, C, T), lengths or None, targets, weights."""
+
+    values: np.ndarray
+    lengths: np.ndarray | None
+    target: np.ndarray
+    weight: np.ndarray
+
+    def rows(self, rows):
+        return TrainingData(*(None if array is None else array[rows] for array in self))
+
+    def dataset(self, device):
+        return SeriesDataset(
+            self.values,
+            self.target,
+            lengths=self.lengths,
+            sample_weight=self.weight.astype(np.float32),
+            device=device,
+        )
+
+
+def draw_seed(random_state):
+    """An int seed; without a random state from fresh entropy, numpy's global state untouched."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(random_state)
+
+
+def hold_out(data, fraction, *, stratify, seed):
+    """`data` in two, the second about `fraction` of it; None for the second without a fraction."""
+    if fraction is None:
+        return data, None
+    n, n_valid = len(data.values), int(np.ceil(fraction * len(data.values)))
+    if n - n_valid < 1:
+        raise ValueError(
+            f"validation_fraction={fraction} leaves none of {n} series to train on: lower it."
+        )
+    if stratify:
+        _, counts = np.unique(data.target, return_counts=True)
+        if counts.min() < 2 or min(n_valid, n - n_valid) < len(counts):
+            raise ValueError(
+                f"validation_fraction={fraction} of {n} series cannot be stratified over "
+                f"{len(counts)} classes, the smallest with {counts.min()} series: both parts need "
+                "every class. Use another validation_fraction or None."
+            )
+    train, valid = train_test_split(
+        np.arange(n),
+        test_size=n_valid,
+        stratify=data.target if stratify else None,
+        random_state=seed,
+    )
+    return data.rows(train), data.rows(valid)
+
+
+def oversampled(data, seed):
+    """`data` with rows of the smaller classes repeated until all classes are equally large."""
+    from imblearn.over_sampling import RandomOverSampler  # only where it is asked for
+
+    rows = np.arange(len(data.target))[:, None]
+    rows, _ = RandomOverSampler(random_state=seed).fit_resample(rows, data.target)
+    return data.rows(rows[:, 0])
+
+
+def train(options, network, data, valid, *, make_net, seed, previous=None, one_epoch=False):
+    """Train `network` as the estimator `options` says and return the fitted skorch net.
+
+    Parameters
+    ----------
+    options : TrainingParams
+    network : callable
+        Makes the untrained torch module.
+    data : TrainingData
+    valid : TrainingData or None
+    make_net : callable
+        Puts a skts._net.SeriesNet around the network.
+    seed : int
+    previous : skorch net, optional
+        Where to go on from: its weights and, in `one_epoch`, its optimiser's state and history.
+    one_epoch : bool
+        One pass at the constant `lr`, as `partial_fit` does it.
+    """
+    device = resolve_device(options.device)
+    with out_of_memory_named(options.batch_size), seeded(seed, device):
+        net = make_net(
+            network(),
+            lr=options.lr,
+            max_epochs=1 if one_epoch else options.max_epochs,
+            batch_size=options.batch_size,
+            device=str(device),
+            autocast=autocast_dtype(options.precision, device),
+            callbacks=_callbacks(options, valid is not None, one_epoch),
+            **_optimizer_arguments(options),
+        ).initialize()
+        if previous is not None:
+            net.continue_from(previous, with_optimizer=one_epoch)
+        training = data.dataset(device)
+        validation = None if valid is None else valid.dataset(device)
+        net.fit_on(training, validation)
+        for i in range(0 if one_epoch else options.fine_tune_rounds):
+            net.set_params(
+                lr=max(options.lr * PAPER_DECAY**i, min(options.lr, options.min_lr)),
+                batch_size=max(1, options.batch_size // 2**i),
+            )
+            net.fit_on(training, validation)
+        return net
+
+
+def _optimizer_arguments(options):
+    accepted = inspect.signature(options.optimizer).parameters
+    arguments = {"optimizer": options.optimizer}
+    if "weight_decay" in accepted:
+        arguments["optimizer__weight_decay"] = options.weight_decay
+    elif options.weight_decay:
+        raise ValueError(
+            f"{options.optimizer.__name__} takes no weight decay: weight_decay must be 0, "
+            f"got {options.weight_decay}"
+        )
+    return arguments
+
+
+def _callbacks(options, validated, one_epoch):
+    """The callbacks that the options ask for, in the order in which they must run."""
+    monitor = "valid_loss" if validated else "train_loss"
+    wanted = [("divergence", _net.DivergenceCheck())]
+    if not one_epoch:
+        if options.restore_best is not None or options.fine_tune_rounds:
+            best = _net.BestWeights(options.restore_best or "train_loss")
+            wanted.append(("best_weights", best))
+        if options.lr_schedule == "one_cycle":
+            wanted.append(("lr_schedule", _net.OneCycle()))
+        elif options.lr_schedule == "plateau":
+            wanted.append(("lr_schedule", _net.plateau(options, monitor)))
+        if options.verbose:
+            wanted.append(("progress", _net.Progress(type(options).__name__)))
+    wanted.extend(options.callbacks or [])
+    if not one_epoch and options.early_stopping_patience is not None:
+        patience = options.early_stopping_patience
+        wanted.append(("early_stopping", _net.early_stopping(monitor, patience)))
+    return wanted

@@ -1,0 +1,260 @@
+"""Anything array-like to float32 series (n, C, T) and their lengths; the only judge of input."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
+
+CONTAINERS = (
+    "X must be a 2-D array (n, T) of univariate series, a 3-D array (n, C, T), or a list of n "
+    "arrays, each (T_i,) or (C, T_i)"
+)
+
+
+class Panel(NamedTuple):
+    """Series as the networks read them.
+
+    `values` is float32 (n, C, T), zero beyond each series' end; `lengths` is int64 (n,), or None
+    where all series are T long.
+    """
+
+    values: np.ndarray
+    lengths: np.ndarray | None
+
+
+def check_series(estimator, X, *, reset):
+    """Read `X`, judge it, prepare it as the estimator's options say.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gives the options `missing` and `normalize` and, unless `reset`, what it was fitted on.
+    X : array-like
+        See `CONTAINERS`; also pandas and polars frames and sktime's panel containers.
+    reset : bool
+        Record the input's shape on the estimator (`fit`) or hold X against it (`predict`).
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    ValueError, TypeError
+        Saying what is required, what came and what mends it.
+    """
+    if reset:
+        vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
+    values, lengths = _read(estimator, X, reset)
+    if reset:
+        _record_shape(estimator, values, lengths)
+    else:
+        values, lengths = _fit_to_training_shape(estimator, values, lengths)
+    valid = _valid_points(values, lengths)
+    if estimator.missing == "interpolate":
+        values = _interpolated(values, valid)
+    _check_finite(values, valid, "X")
+    if estimator.normalize == "series":
+        values = _normalized(values, valid)
+    with np.errstate(over="ignore"):
+        single = np.require(values, dtype=np.float32, requirements=["C", "W"])
+    _check_finite(single, valid, "X as float32")
+    return Panel(single, lengths)
+
+
+def check_sample_weight(sample_weight, X):
+    """Non-negative float64 weights, not all zero, one for each series; ones for None."""
+    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def check_targets(estimator, y, X, *, numeric):
+    """A 1-D array with one target for each series of `X`."""
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None")
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y", estimator_name=name)
+    check_consistent_length(X, y)
+    if numeric and y.dtype.kind not in "biuf":
+        return y.astype(np.float64)  # raises a ValueError that shows the text which is no number
+    return y
+
+
+def _read(estimator, X, reset):
+    """Values (n, C, T) of any real dtype, and lengths or None."""
+    X = _unwrapped(X)
+    if isinstance(X, list):
+        return _stacked(X)
+    n_dims = getattr(X, "ndim", 2)
+    if n_dims < 3:
+        return _table(estimator, X, reset)[:, None, :], None
+    values = check_array(
+        X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
+    )
+    _check_real(values)
+    if n_dims != 3 or 0 in values.shape:
+        raise ValueError(f"{CONTAINERS}, not empty; got an array of shape {values.shape}")
+    return values, None
+
+
+def _unwrapped(X):
+    """A list of arrays (C, T_i) where `X` holds series of their own, else an array-like."""
+    if _is_pandas(X) and (X.index.nlevels > 1 or _is_nested(X)):
+        from sktime.datatypes import convert_to  # costs a second: only for sktime's containers
+
+        X = convert_to(X, "df-list", as_scitype="Panel")
+    if isinstance(X, (list, tuple)) and len(X) and all(hasattr(x, "shape") for x in X):
+        # a frame holds time points in its rows, an array in its last axis
+        return [np.asarray(x).T if hasattr(x, "columns") else np.asarray(x) for x in X]
+    if isinstance(X, (list, tuple)):
+        try:
+            return np.asarray(X)
+        except ValueError as error:
+            raise ValueError(
+                f"{CONTAINERS}; got nested lists of unequal lengths. Make each series an array: "
+                "[np.asarray(series) for series in X]."
+            ) from error
+    if getattr(X, "ndim", None) == 1 and len(X) and isinstance(X[0], np.ndarray):
+        raise ValueError(f"{CONTAINERS}; got an object array of arrays. Pass list(X).")
+    return X
+
+
+def _is_pandas(X):
+    return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
+
+
+def _is_nested(X):
+    return X.size > 0 and hasattr(X.iat[0, 0], "shape") and X.iat[0, 0].shape != ()
+
+
+def _stacked(series):
+    """A list of (T_i,) or (C, T_i) arrays, padded with zeros at their ends."""
+    series = [x[None, :] if x.ndim == 1 else x for x in series]
+    for i, x in enumerate(series):
+        if x.ndim != 2 or 0 in x.shape:
+            raise ValueError(f"{CONTAINERS}; series {i} of the list has shape {x.shape}")
+        if len(x) != len(series[0]):
+            raise ValueError(
+                "all series must have the same channels: series 0 of the list has "
+                f"{len(series[0])}, series {i} has {len(x)}"
+            )
+        _check_real(x)
+    lengths = np.array([x.shape[1] for x in series])
+    values = np.zeros(
+        (len(series), len(series[0]), lengths.max()), dtype=np.result_type(*series, np.float32)
+    )
+    for row, x in zip(values, series, strict=True):
+        row[:, : x.shape[1]] = x
+    return values, None if (lengths == lengths.max()).all() else lengths
+
+
+def _table(estimator, X, reset):
+    """A 2-D X, whose columns scikit-learn names and counts."""
+    if not reset and estimator.n_channels_in_ > 1:
+        n_channels, n_timepoints = estimator.n_channels_in_, estimator.n_timepoints_in_
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on series of {n_channels} channels; a 2-D X "
+            f"holds series of one. Pass a 3-D array (n, {n_channels}, {n_timepoints})."
+        )
+    values = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+    _check_real(values)
+    return values
+
+
+def _check_real(values):
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"X must hold real numbers, got dtype {values.dtype}")
+
+
+def _record_shape(estimator, values, lengths):
+    _, estimator.n_channels_in_, estimator.n_timepoints_in_ = values.shape
+    estimator.unequal_length_in_ = lengths is not None
+    estimator.n_features_in_ = estimator.n_channels_in_ * estimator.n_timepoints_in_
+
+
+def _fit_to_training_shape(estimator, values, lengths):
+    """The series as the fitted network takes them: its channels and, where fixed, its length."""
+    n, n_channels, n_timepoints = values.shape
+    name, trained = type(estimator).__name__, estimator.n_timepoints_in_
+    if n_channels != estimator.n_channels_in_:
+        raise ValueError(
+            f"{name} was fitted on series of {estimator.n_channels_in_} channel(s), X has "
+            f"{n_channels}"
+        )
+    if not estimator._needs_fixed_length():
+        return values, lengths
+    lengths = np.full(n, n_timepoints) if lengths is None else lengths
+    wrong = lengths > trained if estimator.unequal_length_in_ else lengths != trained
+    if wrong.any():
+        at_most = "at most " if estimator.unequal_length_in_ else ""
+        raise ValueError(
+            f"{name} was fitted on series of {at_most}{trained} time points and its network takes "
+            f"no other length; series {wrong.argmax()} of X has {lengths[wrong.argmax()]}. "
+            "Resample or cut the series, or fit a network that takes any length "
+            "(dimension_shuffle=False, or FCN)."
+        )
+    if n_timepoints < trained:
+        values = np.pad(values, ((0, 0), (0, 0), (0, trained - n_timepoints)))
+    return values, None if (lengths == trained).all() else lengths
+
+
+def _valid_points(values, lengths):
+    """True where a value belongs to its series, broadcastable to (n, C, T)."""
+    if lengths is None:
+        return np.True_
+    return np.arange(values.shape[2]) < lengths[:, None, None]  # (n, 1, T)
+
+
+def _check_finite(values, valid, name):
+    if values.dtype.kind != "f":
+        return
+    bad = ~np.isfinite(values) & valid
+    if not bad.any():
+        return
+    series, channel, time = np.argwhere(bad)[0]
+    n_nan = np.isnan(values[bad]).sum()
+    what, remedy = (
+        ("NaN", "Set missing='interpolate', or drop or fill those series")
+        if n_nan
+        else ("infinity", "Replace it, drop those series, or bring them to a smaller scale")
+    )
+    raise ValueError(
+        f"{name} contains {what}: {bad.sum()} value(s) are not finite, the first in series "
+        f"{series}, channel {channel}, at time point {time}. {remedy}."
+    )
+
+
+def _interpolated(values, valid):
+    """NaN filled linearly in time, beyond the first and last value with the nearest one."""
+    missing = np.isnan(values) & valid if values.dtype.kind == "f" else np.zeros(1, bool)
+    if not missing.any():
+        return values
+    values, known = values.copy(), ~missing & valid
+    for series, channel in np.argwhere(missing.any(axis=2)):
+        holes, points = missing[series, channel], known[series, channel]
+        if not points.any():
+            raise ValueError(
+                f"X has no value at all in channel {channel} of series {series}: nothing to "
+                "interpolate. Drop the series or fill it."
+            )
+        values[series, channel, holes] = np.interp(
+            np.flatnonzero(holes), np.flatnonzero(points), values[series, channel, points]
+        )
+    return values
+
+
+def _normalized(values, valid):
+    """Each channel of each series to mean 0 and deviation 1; a constant one to zeros."""
+    values = values.astype(np.float64)
+    where = np.broadcast_to(valid, values.shape)
+    mean = values.mean(axis=2, keepdims=True, where=where)
+    std = values.std(axis=2, keepdims=True, where=where)
+    constant = std <= 1e-12 * np.abs(mean)
+    return np.where(where & ~constant, (values - mean) / np.where(constant, 1, std), 0)

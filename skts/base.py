@@ -1,0 +1,390 @@
+"""What every estimator does: fit, predict and the fitted attributes, written once."""
+
+import contextlib
+from abc import ABC, abstractmethod
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from skts._net import ClassifierNet, RegressorNet
+from skts._tensors import SeriesDataset, out_of_memory_named
+from skts._training import (
+    ClassifierTrainingParams,
+    TrainingData,
+    TrainingParams,
+    draw_seed,
+    hold_out,
+    oversampled,
+    train,
+)
+from skts._validation import check_sample_weight, check_series, check_targets
+
+
+class SeriesEstimator(TrainingParams, ABC):
+    """Abstract base: what classifiers and regressors share."""
+
+    fitted_attributes = (
+        "net_ : skorch.NeuralNet\n    The fitted skorch net; ``net_.module_`` is the torch module.",
+        "history_ : skorch.history.History\n    Losses, durations and learning rates, epoch by "
+        "epoch.",
+        "n_channels_in_ : int\n    Channels of the training series.",
+        "n_timepoints_in_ : int\n    Time points of the longest training series.",
+        "unequal_length_in_ : bool\n    Whether the training series differed in length.",
+        "n_features_in_ : int\n    ``n_channels_in_ * n_timepoints_in_``: the columns of a 2-D X.",
+        "feature_names_in_ : ndarray of str\n    Column names, where X was a frame that has them.",
+    )
+
+    @abstractmethod
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        """The untrained torch module for series of this shape."""
+
+    def _needs_fixed_length(self):
+        """Whether the network takes series of its training length alone."""
+        return False
+
+    @abstractmethod
+    def _n_outputs(self):
+        """How many numbers the network gives for a series."""
+
+    @abstractmethod
+    def _make_net(self, *args, **kwargs):
+        """The skorch net around a network."""
+
+    @abstractmethod
+    def _learn_targets(self, y, weight):
+        """Keep on self what encoding and decoding of the targets need."""
+
+    @abstractmethod
+    def _encoded(self, y):
+        """The targets as the loss takes them."""
+
+    def _balanced(self, data, valid, seed):
+        """Both parts of the training data after the options that act on classes."""
+        return data, valid
+
+    @property
+    def history_(self):
+        return self.net_.history
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing == "interpolate"
+        return tags
+
+    def _fit(self, X, y, sample_weight, *, one_epoch=False, labels=None):
+        with unchanged_on_error(self):
+            self._check_options()
+            previous = vars(self).get("net_") if one_epoch or self.warm_start else None
+            values, lengths = check_series(self, X, reset=previous is None)
+            y = check_targets(self, y, values, numeric=not is_classifier(self))
+            weight = check_sample_weight(sample_weight, values)
+            rows = np.flatnonzero(weight)  # a series of weight 0 is one that is not there
+            y, weight = y[rows], weight[rows]
+            if not one_epoch:
+                weight = weight / weight.mean()
+            if previous is None:
+                self._learn_targets(y if labels is None else np.asarray(labels), weight)
+            lengths = None if lengths is None else lengths[rows]
+            data = TrainingData(values[rows], lengths, self._encoded(y), weight)
+            self.net_ = self._trained(data, previous, one_epoch)
+        return self
+
+    def _trained(self, data, previous, one_epoch):
+        seed = draw_seed(self.random_state)
+        if one_epoch and previous is not None:
+            seed += len(previous.history)  # another order of the batches in every call
+        data, valid = hold_out(
+            data, self.validation_fraction, stratify=is_classifier(self), seed=seed
+        )
+        data, valid = self._balanced(data, valid, seed)
+        return train(
+            self,
+            lambda: self._network(self.n_channels_in_, self.n_timepoints_in_, self._n_outputs()),
+            data,
+            valid,
+            make_net=self._make_net,
+            seed=seed,
+            previous=previous,
+            one_epoch=one_epoch,
+        )
+
+    def _check_partial_fit_options(self):
+        needs_all = {
+            "validation_fraction": None,
+            "early_stopping_patience": None,
+            "restore_best": None,
+            "fine_tune_rounds": 0,
+        }
+        for name, unset in needs_all.items():
+            if getattr(self, name) != unset:
+                raise ValueError(
+                    f"{name} must be {unset} in partial_fit, which trains for one epoch, got "
+                    f"{getattr(self, name)!r}. Use fit, or set it to {unset}."
+                )
+
+    def _outputs(self, X):
+        """What the fitted net predicts, (n, n_outputs)."""
+        check_is_fitted(self)
+        values, lengths = check_series(self, X, reset=False)
+        with out_of_memory_named(self.batch_size):
+            return self.net_.predict_proba(SeriesDataset(values, lengths=lengths))
+
+
+class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParams):
+    """Abstract base of the classifiers."""
+
+    fitted_attributes = ("classes_ : ndarray of shape (n_classes,)\n    The labels, sorted.",)
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the network on labelled series.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, C, T), or list of n arrays (T_i,) or (C, T_i)
+            Also pandas and polars frames of numbers, and sktime's panel containers.
+        y : array-like of shape (n,)
+            Labels: strings, booleans or integers, of at least two classes.
+        sample_weight : array-like of shape (n,), optional
+            Weight of each series in the loss, scaled to mean 1. A series of weight 0 is left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an option, `X`, `y` or `sample_weight` is not as described; the message names the
+            remedy. An estimator fitted before stays as it was.
+        MemoryError
+            Where memory runs out.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one more epoch, on these series, at the constant learning rate `lr`.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; the weights are taken as they come, not scaled.
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever come; required in the first call.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and where an option is set that needs a whole training run:
+            `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds`
+            or ``class_weight="balanced"``.
+        """
+        with unchanged_on_error(self):
+            self._check_partial_fit_options()
+            if self.class_weight == "balanced":
+                raise ValueError(
+                    "class_weight must not be 'balanced' in partial_fit, which never sees all "
+                    "labels: pass a dict of weights, or sample_weight"
+                )
+            fitted = "net_" in vars(self)
+            if not fitted and classes is None:
+                raise ValueError(
+                    "classes must be passed on the first call to partial_fit: all labels that "
+                    "will ever come, got None"
+                )
+            if fitted and classes is not None and set(classes) != set(self.classes_):
+                raise ValueError(
+                    f"classes must be {self.classes_.tolist()}, those of the first call, got "
+                    f"{list(classes)}. Leave classes out, or start with a new estimator."
+                )
+            return self._fit(X, y, sample_weight, one_epoch=True, labels=classes)
+
+    def predict_proba(self, X):
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Series with the channels of the training series and, where the network needs it, their
+            length.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), float64
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Where `X` is not as described.
+        """
+        return self._outputs(X)
+
+    def predict(self, X):
+        """The most probable label of each series.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n,), dtype of `classes_`
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As in `predict_proba`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def _n_outputs(self):
+        return len(self.classes_)
+
+    def _make_net(self, *args, **kwargs):
+        return ClassifierNet(*args, classes=np.arange(len(self.classes_)), **kwargs)
+
+    def _learn_targets(self, y, weight):
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs series of at least 2 classes, got 1 class: "
+                f"{self.classes_[0]!r}"
+            )
+
+    def _encoded(self, y):
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y must hold labels among {self.classes_.tolist()}, got {unknown.tolist()}"
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _balanced(self, data, valid, seed):
+        if self.oversample:
+            data = oversampled(data, seed)
+        if self.class_weight is None:
+            return data, valid
+        per_class = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_[data.target]
+        )
+        return tuple(
+            part and part._replace(weight=part.weight * per_class[part.target])
+            for part in (data, valid)
+        )
+
+
+class SeriesRegressor(RegressorMixin, SeriesEstimator):
+    """Abstract base of the regressors."""
+
+    fitted_attributes = (
+        "target_mean_, target_scale_ : float\n    The network learns ``(y - mean) / scale``.",
+    )
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the network on series with a number each.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, C, T), or list of n arrays (T_i,) or (C, T_i)
+            Also pandas and polars frames of numbers, and sktime's panel containers.
+        y : array-like of shape (n,)
+            Numbers; standardised for training, which `predict` undoes.
+        sample_weight : array-like of shape (n,), optional
+            Weight of each series in the loss, scaled to mean 1. A series of weight 0 is left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an option, `X`, `y` or `sample_weight` is not as described; the message names the
+            remedy. An estimator fitted before stays as it was.
+        MemoryError
+            Where memory runs out.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one more epoch, on these series, at the constant learning rate `lr`.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; the weights are taken as they come, not scaled. Mean and scale of the
+            target are those of the first call.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and where an option is set that needs a whole training run:
+            `validation_fraction`, `early_stopping_patience`, `restore_best` or `fine_tune_rounds`.
+        """
+        self._check_partial_fit_options()
+        return self._fit(X, y, sample_weight, one_epoch=True)
+
+    def predict(self, X):
+        """The number of each series.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Series with the channels of the training series and, where the network needs it, their
+            length.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Where `X` is not as described.
+        """
+        standardised = self._outputs(X)[:, 0].astype(np.float64)
+        return standardised * self.target_scale_ + self.target_mean_
+
+    def _n_outputs(self):
+        return 1
+
+    def _make_net(self, *args, **kwargs):
+        return RegressorNet(*args, **kwargs)
+
+    def _learn_targets(self, y, weight):
+        self.target_mean_ = float(np.average(y, weights=weight))
+        variance = np.average((y - self.target_mean_) ** 2, weights=weight)
+        self.target_scale_ = float(np.sqrt(variance)) or 1.0
+
+    def _encoded(self, y):
+        return ((y - self.target_mean_) / self.target_scale_).astype(np.float32)
+
+
+@contextlib.contextmanager
+def unchanged_on_error(estimator):
+    """Undo whatever the block set on the estimator if it fails, even by an interrupt."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,172 @@
+"""Data sets of the UCR and UEA archives: find, read, list."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+SPLITS = ("train", "test")
+
+
+def load_ucr(name, split=None, path=None):
+    """Load a data set of the UCR or UEA archive.
+
+    Looked for in `path`, then in the folder that the environment variable ``SKTS_DATA`` names, then
+    among what sktime ships, then with sktime's downloader. An archive folder holds
+    ``NAME/NAME_TRAIN.tsv`` and ``NAME/NAME_TEST.tsv`` (the layout of ``UCRArchive_2018``) or the
+    same with ``.ts`` (that of sktime and aeon).
+
+    Parameters
+    ----------
+    name : str
+        For example ``"GunPoint"``.
+    split : {"train", "test", None}, default=None
+        None gives both, training series first.
+    path : str or path, optional
+        The archive's folder.
+
+    Returns
+    -------
+    X : ndarray of shape (n, T) or (n, C, T), or list of n arrays (C, T_i)
+        Univariate, multivariate, or of unequal length. Missing values are NaN.
+    y : ndarray of str, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        Where `split` is none of the above.
+    FileNotFoundError
+        Where the data set is nowhere; the message names the folders looked in.
+
+    References
+    ----------
+    .. [1] H. A. Dau et al. (2019). The UCR time series archive. IEEE/CAA Journal of Automatica
+       Sinica 6, 1293-1305.
+
+    Examples
+    --------
+    >>> from skts.datasets import load_ucr
+    >>> X, y = load_ucr("GunPoint", split="train")
+    >>> X.shape, y[:3].tolist()
+    ((50, 150), ['2', '2', '1'])
+    """
+    if split not in (*SPLITS, None):
+        raise ValueError(f"split must be 'train', 'test' or None, got {split!r}")
+    folders = _archive_folders(path)
+    parts = _from_folders(name, folders) or _from_sktime(name, folders)
+    together = [series for X, _ in parts.values() for series in X]
+    as_list = len({series.shape[1] for series in together}) > 1
+    chosen = [parts[s] for s in SPLITS if split in (s, None)]
+    X = [series for X, _ in chosen for series in X]
+    y = np.concatenate([y for _, y in chosen])
+    if as_list:
+        return X, y
+    X = np.stack(X)
+    return (X[:, 0] if X.shape[1] == 1 else X), y
+
+
+def list_ucr(path=None):
+    """Names of the data sets in an archive folder, sorted.
+
+    Parameters
+    ----------
+    path : str or path, optional
+        The archive's folder; else the one that ``SKTS_DATA`` names, else what sktime ships.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from skts.datasets import list_ucr
+    >>> "GunPoint" in list_ucr()
+    True
+    """
+    folder = (_archive_folders(path) or [_shipped_folder()])[0]
+    return sorted(p.name for p in Path(folder).iterdir() if _file(folder, p.name, "train"))
+
+
+def _archive_folders(path):
+    return [Path(folder) for folder in (path, os.environ.get("SKTS_DATA")) if folder]
+
+
+def _shipped_folder():
+    import sktime  # here, so that reading a local archive does not import it
+
+    return Path(sktime.__file__).parent / "datasets" / "data"
+
+
+def _file(folder, name, split):
+    """The file of one split, or None."""
+    for suffix in (".tsv", ".ts"):
+        file = Path(folder) / name / f"{name}_{split.upper()}{suffix}"
+        if file.is_file() and _file_pair_is_complete(file):
+            return file
+    return None
+
+
+def _file_pair_is_complete(file):
+    stem = file.stem.rsplit("_", 1)[0]
+    return all(file.with_name(f"{stem}_{split.upper()}{file.suffix}").is_file() for split in SPLITS)
+
+
+def _from_folders(name, folders):
+    """Both splits from the first folder that holds them, as lists of (C, T_i) arrays."""
+    for folder in folders:
+        files = {split: _file(folder, name, split) for split in SPLITS}
+        if all(files.values()):
+            return {split: _read(file) for split, file in files.items()}
+    return None
+
+
+def _read(file):
+    if file.suffix == ".tsv":
+        return _read_tsv(file)
+    from sktime.datasets import load_from_tsfile
+
+    X, y = load_from_tsfile(str(file), return_data_type="nested_univ")
+    return _from_nested(X), y
+
+
+def _read_tsv(file):
+    """A label, then values; NaN at the end of a row is padding unless the file also has others."""
+    import pandas as pd
+
+    table = pd.read_csv(file, sep="\t", header=None, dtype={0: str})
+    values = table.iloc[:, 1:].to_numpy(dtype=np.float64)
+    missing = np.isnan(values)
+    n_padded = np.logical_and.accumulate(missing[:, ::-1], axis=1).sum(axis=1)
+    if missing.sum() > n_padded.sum():
+        n_padded[:] = 0  # no set of the archive has both: these are missing values
+    ends = values.shape[1] - n_padded
+    series = [row[None, :end] for row, end in zip(values, ends, strict=True)]
+    return series, table[0].to_numpy(dtype=str)
+
+
+def _from_sktime(name, folders):
+    from sktime.datasets import load_UCR_UEA_dataset
+    from sktime.datasets.tsc_dataset_names import multivariate, univariate
+
+    shipped = _shipped_folder()
+    known = set(univariate) | set(multivariate) | {p.name for p in shipped.iterdir()}
+    looked_in = ", ".join(map(str, [*folders, shipped]))
+    if name not in known:
+        raise FileNotFoundError(
+            f"data set {name!r} is neither in {looked_in} nor a name of the archives. Pass path= "
+            f"or set SKTS_DATA to the folder that holds {name}/{name}_TRAIN.tsv (or .ts)."
+        )
+    try:
+        loaded = {split: load_UCR_UEA_dataset(name, split=split) for split in SPLITS}
+    except (OSError, RuntimeError) as error:
+        raise FileNotFoundError(
+            f"data set {name!r} is not in {looked_in}, and sktime's download failed: {error}. Pass "
+            f"path= or set SKTS_DATA to the folder that holds {name}/{name}_TRAIN.tsv (or .ts)."
+        ) from error
+    return {split: (_from_nested(X), y) for split, (X, y) in loaded.items()}
+
+
+def _from_nested(X):
+    from sktime.datatypes import convert_to
+
+    return [frame.to_numpy().T for frame in convert_to(X, "df-list", as_scitype="Panel")]

@@ -1,0 +1,55 @@
+"""Fully convolutional network for time series (Wang, Yan and Oates, 2017)."""
+
+from torch import nn
+
+from skts._params import integer, param, tuple_of
+from skts._training import TrainingParams
+from skts.base import SeriesClassifier, SeriesRegressor
+from skts.layers import ConvBranch, Linear, check_blocks
+
+
+class FCN(nn.Module):
+    """Convolution blocks, average over time, linear layer.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+    """
+
+    def __init__(self, n_channels, n_outputs, *, filters=(128, 256, 128), kernel_sizes=(8, 5, 3)):
+        super().__init__()
+        self.conv = ConvBranch(n_channels, filters=filters, kernel_sizes=kernel_sizes)
+        self.head = Linear(filters[-1], n_outputs)
+
+    def forward(self, x, lengths=None):
+        return self.head(self.conv(x, lengths))
+
+
+class _FCNParams(TrainingParams):
+    paper = (
+        "Z. Wang, W. Yan, T. Oates (2017). Time series classification from scratch with deep "
+        "neural networks: a strong baseline. IJCNN, 1578-1585."
+    )
+
+    filters: tuple[int, ...] = param(
+        default=(128, 256, 128), rule=tuple_of(integer(1)), doc="Filters of each convolution block."
+    )
+    kernel_sizes: tuple[int, ...] = param(
+        default=(8, 5, 3),
+        rule=tuple_of(integer(1)),
+        doc="Kernel of each convolution block, in time points; as many as `filters`.",
+    )
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return FCN(n_channels, n_outputs, filters=self.filters, kernel_sizes=self.kernel_sizes)
+
+    def _check_options(self):
+        super()._check_options()
+        check_blocks(self.filters, self.kernel_sizes)
+
+
+class FCNClassifier(_FCNParams, SeriesClassifier):
+    """Fully convolutional classifier [1]_; takes series of any length."""
+
+
+class FCNRegressor(_FCNParams, SeriesRegressor):
+    """Fully convolutional regressor [1]_; takes series of any length."""

@@ -1,0 +1,262 @@
+"""LSTM-FCN and ALSTM-FCN (Karim, Majumdar, Darabi and Chen, 2018), with their ablations."""
+
+import torch
+from torch import nn
+
+from skts._params import BOOLEAN, choice, integer, param, real, tuple_of
+from skts._tensors import padding_mask
+from skts._training import TrainingParams
+from skts.base import SeriesClassifier, SeriesRegressor
+from skts.layers import ConvBranch, Linear, check_blocks, init_recurrent
+
+
+class LSTMFCN(nn.Module):
+    """Convolution branch and recurrent branch on the same input, one linear layer on both.
+
+    The classes of the paper are switches of this one network: `attention` makes it ALSTM-FCN,
+    `squeeze_excite` MLSTM-FCN, both MALSTM-FCN.
+
+    Parameters
+    ----------
+    n_channels, n_timepoints, n_outputs : int
+    n_cells : int, default=8
+        Hidden units of the recurrent branch.
+    filters, kernel_sizes : tuple of int
+        One entry for each convolution block.
+    dropout : float, default=0.8
+        Applied to the last hidden state of the recurrent branch.
+    cell : {"lstm", "gru", "rnn", "dense"}, default="lstm"
+        "dense" is a sigmoid layer on the flattened input; it cannot attend.
+    dimension_shuffle : bool, default=True
+        Read the input as a sequence of C steps with T features each, instead of T steps with C.
+    attention, squeeze_excite : bool, default=False
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_timepoints,
+        n_outputs,
+        *,
+        n_cells=8,
+        filters=(128, 256, 128),
+        kernel_sizes=(8, 5, 3),
+        dropout=0.8,
+        cell="lstm",
+        dimension_shuffle=True,
+        attention=False,
+        squeeze_excite=False,
+    ):
+        super().__init__()
+        self.dimension_shuffle = dimension_shuffle
+        self.conv = ConvBranch(
+            n_channels, filters=filters, kernel_sizes=kernel_sizes, squeeze_excite=squeeze_excite
+        )
+        n_features = n_timepoints if dimension_shuffle else n_channels
+        if cell == "dense":
+            self.recurrent = DenseCells(n_channels * n_timepoints, n_cells)
+        elif attention:
+            self.recurrent = AttentionCells(n_features, n_cells, cell)
+        else:
+            self.recurrent = RecurrentCells(n_features, n_cells, cell)
+        self.dropout = nn.Dropout(dropout)
+        self.head = Linear(n_cells + filters[-1], n_outputs)
+
+    def forward(self, x, lengths=None):
+        if lengths is not None:
+            x = x * padding_mask(lengths, x.shape[2])
+        if self.dimension_shuffle:
+            # the sequence runs over channels: a padded time point is a feature that is zero
+            state = self.recurrent(x)
+        else:
+            state = self.recurrent(x.transpose(1, 2), lengths)  # (B, T, C) -> (B, n_cells)
+        return self.head(torch.cat([self.dropout(state), self.conv(x, lengths)], dim=1))
+
+
+class DenseCells(nn.Module):
+    """Dense-FCN's substitute for recurrence: a sigmoid layer on the flattened input.
+
+    Shape:
+        x (B, S, D) -> (B, n_cells)
+    """
+
+    def __init__(self, n_inputs, n_cells):
+        super().__init__()
+        self.linear = Linear(n_inputs, n_cells)
+
+    def forward(self, x, lengths=None):
+        return torch.sigmoid(self.linear(x.flatten(start_dim=1)))
+
+
+class RecurrentCells(nn.Module):
+    """The last hidden state of a recurrent layer over the valid steps of a sequence.
+
+    Shape:
+        x (B, S, D), lengths (B,) or None -> (B, n_cells)
+    """
+
+    def __init__(self, n_features, n_cells, cell):
+        super().__init__()
+        # NOTE[DIFF]: torch's fused GRU resets the state after the recurrent product, Keras of 2017
+        # before it; the LSTM's recurrent activation is the sigmoid, the 2017 code's a hard sigmoid.
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[cell]
+        self.rnn = init_recurrent(layer(n_features, n_cells, batch_first=True))
+
+    def forward(self, x, lengths=None):
+        states, _ = self.rnn(x)  # (B, S, n_cells)
+        if lengths is None:
+            return states[:, -1]
+        return states[torch.arange(len(x), device=x.device), lengths - 1]
+
+
+class AttentionCells(nn.Module):
+    """A recurrent layer with additive attention over its own input sequence.
+
+    At each step the previous state scores all inputs; their weighted sum z enters the gates beside
+    the current input: ``e_j = v . tanh(W_a x_j + U_a h + b_a)``, ``z = sum_j softmax(e)_j x_j``.
+
+    Shape:
+        x (B, S, D), lengths (B,) or None -> (B, n_cells)
+    """
+
+    def __init__(self, n_features, n_cells, cell):
+        super().__init__()
+        n_gates, self.step = {"lstm": (4, lstm_step), "gru": (3, gru_step), "rnn": (1, rnn_step)}[
+            cell
+        ]
+        self.n_cells = n_cells
+        self.input = Linear(n_features, n_gates * n_cells)  # W, b
+        self.context = Linear(n_features, n_gates * n_cells, bias=False)  # A
+        self.recurrent = Linear(n_cells, n_gates * n_cells, bias=False)  # U
+        self.key = Linear(n_features, n_cells)  # W_a, b_a
+        self.query = Linear(n_cells, n_cells, bias=False)  # U_a
+        self.score = Linear(n_cells, 1, bias=False)  # v
+        nn.init.orthogonal_(self.recurrent.weight)
+        nn.init.orthogonal_(self.query.weight)
+        if cell == "lstm":
+            nn.init.ones_(self.input.bias[n_cells : 2 * n_cells].detach())
+
+    def forward(self, x, lengths=None):
+        mask = None if lengths is None else padding_mask(lengths, x.shape[1])  # (B, 1, S)
+        # what does not depend on the state, for all steps at once
+        keys, inputs, contexts = self.key(x), self.input(x), self.context(x)  # (B, S, .)
+        h = c = keys.new_zeros(len(x), self.n_cells)
+        for s in range(x.shape[1]):
+            weights = self._attend(keys, h, mask)  # (B, 1, S)
+            gates = inputs[:, s] + (weights @ contexts)[:, 0]  # A z: the sum commutes with A
+            h_next, c_next = self.step(gates, self.recurrent(h), h, c)
+            if mask is not None:
+                h_next, c_next = (
+                    torch.where(mask[:, :, s], new, old) for new, old in [(h_next, h), (c_next, c)]
+                )
+            h, c = h_next, c_next
+        return h
+
+    def _attend(self, keys, h, mask):
+        scores = self.score(torch.tanh(keys + self.query(h)[:, None])).transpose(1, 2)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        return scores.softmax(dim=-1).to(keys.dtype)
+
+
+def lstm_step(gates, recurrent, h, c):
+    i, f, g, o = (gates + recurrent).chunk(4, dim=1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def gru_step(gates, recurrent, h, c):
+    (r, z, g), (r_h, z_h, g_h) = gates.chunk(3, dim=1), recurrent.chunk(3, dim=1)
+    update = torch.sigmoid(z + z_h)
+    h = (1 - update) * torch.tanh(g + torch.sigmoid(r + r_h) * g_h) + update * h
+    return h, c
+
+
+def rnn_step(gates, recurrent, h, c):
+    return torch.tanh(gates + recurrent), c
+
+
+class _LSTMFCNParams(TrainingParams):
+    paper = (
+        "F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for "
+        "time series classification. IEEE Access 6, 1662-1669."
+    )
+    _attention = False
+    _squeeze_excite = False
+
+    n_cells: int = param(
+        default=8,
+        rule=integer(1),
+        doc="Hidden units of the recurrent branch.",
+    )
+    filters: tuple[int, ...] = param(
+        default=(128, 256, 128), rule=tuple_of(integer(1)), doc="Filters of each convolution block."
+    )
+    kernel_sizes: tuple[int, ...] = param(
+        default=(8, 5, 3),
+        rule=tuple_of(integer(1)),
+        doc="Kernel of each convolution block, in time points; as many as `filters`.",
+    )
+    dropout: float = param(default=0.8, rule=real(0, 1), doc="Dropout on the last hidden state.")
+    cell: str = param(
+        default="lstm",
+        rule=choice("lstm", "gru", "rnn", "dense"),
+        doc="What the recurrent branch is made of; 'dense' is a sigmoid layer on the whole series.",
+    )
+    dimension_shuffle: bool = param(
+        default=True,
+        rule=BOOLEAN,
+        doc="Let the recurrent branch read the channels as steps and the time points as features; "
+        "False reads time points as steps.",
+    )
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return LSTMFCN(
+            n_channels,
+            n_timepoints,
+            n_outputs,
+            n_cells=self.n_cells,
+            filters=self.filters,
+            kernel_sizes=self.kernel_sizes,
+            dropout=self.dropout,
+            cell=self.cell,
+            dimension_shuffle=self.dimension_shuffle,
+            attention=self._attention,
+            squeeze_excite=self._squeeze_excite,
+        )
+
+    def _needs_fixed_length(self):
+        return self.dimension_shuffle or self.cell == "dense"
+
+    def _check_options(self):
+        super()._check_options()
+        check_blocks(self.filters, self.kernel_sizes)
+
+
+class _ALSTMFCNParams(_LSTMFCNParams):
+    _attention = True
+
+    cell: str = param(
+        default="lstm",
+        rule=choice("lstm", "gru", "rnn"),
+        doc="What the recurrent branch is made of.",
+    )
+
+
+class LSTMFCNClassifier(_LSTMFCNParams, SeriesClassifier):
+    """LSTM-FCN classifier [1]_: convolutions and a recurrent branch, side by side."""
+
+
+class LSTMFCNRegressor(_LSTMFCNParams, SeriesRegressor):
+    """LSTM-FCN regressor [1]_: convolutions and a recurrent branch, side by side."""
+
+
+class ALSTMFCNClassifier(_ALSTMFCNParams, SeriesClassifier):
+    """ALSTM-FCN classifier [1]_: LSTM-FCN with attention in the recurrent branch."""
+
+
+class ALSTMFCNRegressor(_ALSTMFCNParams, SeriesRegressor):
+    """ALSTM-FCN regressor [1]_: LSTM-FCN with attention in the recurrent branch."""

@@ -1,0 +1,52 @@
+"""Training recipes of the sources, as plain dicts: ``LSTMFCNClassifier(**recipes.karim2017)``.
+
+A recipe holds training options alone, so that it fits every classifier.
+"""
+
+import torch
+
+#: Karim et al., LSTM-FCN. `max_epochs` is that of the univariate sets; 250 to 600 for others.
+karim2017 = {
+    "max_epochs": 2000,
+    "batch_size": 128,
+    "optimizer": torch.optim.Adam,
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "lr_schedule": "plateau",
+    "plateau_factor": 2 ** (-1 / 3),
+    "plateau_patience": 100,
+    "min_lr": 1e-4,
+    "class_weight": "balanced",
+    "restore_best": "train_loss",
+}
+
+#: Karim et al., with the refinement after training.
+karim2017_refined = karim2017 | {"fine_tune_rounds": 5}
+
+#: Columbia study (Chun, Twan, Weale). It names no epoch count: early stopping ends training.
+columbia2024 = {
+    "max_epochs": 2000,
+    "batch_size": 128,
+    "optimizer": torch.optim.Adam,
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "lr_schedule": "plateau",
+    "plateau_factor": 0.5,
+    "plateau_patience": 10,
+    "min_lr": 1e-4,
+    "class_weight": "balanced",
+    "validation_fraction": 0.2,
+    "early_stopping_patience": 15,
+    "restore_best": "valid_loss",
+}
+
+#: Swartz. Minority classes oversampled; no schedule.
+swartz2025 = {
+    "max_epochs": 50,
+    "batch_size": 32,
+    "optimizer": torch.optim.Adam,
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "lr_schedule": None,
+    "oversample": True,
+}

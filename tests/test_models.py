@@ -1,0 +1,190 @@
+"""What the papers fix: parameter counts, shapes, initialisation, padding; golden outputs."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from skts.layers import BatchNorm, ConvBlock, SqueezeExcite
+from skts.models import FCN, LSTMFCN
+from skts.models.lstmfcn import AttentionCells, RecurrentCells
+
+VARIANTS = {
+    "LSTM-FCN": {},
+    "ALSTM-FCN": {"attention": True},
+    "MLSTM-FCN": {"squeeze_excite": True},
+    "MALSTM-FCN": {"attention": True, "squeeze_excite": True},
+}
+
+
+def seeded(make, *args, **options):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return make(*args, **options).eval()
+
+
+def n_trainable(network):
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "count"),
+    [
+        ({}, (1, 150, 2), 270_066),
+        ({"attention": True}, (1, 150, 2), 276_146),
+        ({"squeeze_excite": True}, (6, 100, 4), 284_100),
+    ],
+)
+def test_parameter_counts_are_the_published_ones(options, shape, count):
+    assert n_trainable(LSTMFCN(*shape, **options)) == count
+
+
+def test_fcn_is_lstmfcn_without_its_recurrent_branch():
+    recurrent = 4 * 8 * (150 + 8 + 1)
+    head_rows = 8 * 2
+    assert n_trainable(FCN(1, 2)) == 270_066 - recurrent - head_rows
+
+
+@pytest.mark.parametrize("dimension_shuffle", [True, False])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "dense"])
+@pytest.mark.parametrize("n_timepoints", [1, 3, 20])
+def test_every_cell_reads_any_shape(cell, dimension_shuffle, n_timepoints):
+    network = LSTMFCN(2, n_timepoints, 3, cell=cell, dimension_shuffle=dimension_shuffle)
+    assert network(torch.randn(4, 2, n_timepoints)).shape == (4, 3)
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("dimension_shuffle", [True, False])
+def test_padding_does_not_change_the_output(options, dimension_shuffle):
+    network = seeded(LSTMFCN, 2, 20, 3, dimension_shuffle=dimension_shuffle, **options)
+    x, lengths = torch.randn(3, 2, 20), torch.tensor([7, 20, 12])
+    zeros_after = torch.stack(
+        [F.pad(s[:, :n], (0, 20 - n)) for s, n in zip(x, lengths, strict=True)]
+    )
+    with torch.no_grad():
+        # what stands in the padding must not matter, nor who else is in the batch
+        torch.testing.assert_close(network(x, lengths), network(zeros_after, lengths))
+        torch.testing.assert_close(network(x, lengths)[1:2], network(x[1:2]), rtol=1e-4, atol=1e-5)
+        if not dimension_shuffle:  # the network then takes any length
+            alone = torch.cat([network(s[None, :, :n]) for s, n in zip(x, lengths, strict=True)])
+            torch.testing.assert_close(network(x, lengths), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_masked_batch_norm_is_batch_norm_over_the_valid_points():
+    x, lengths = torch.randn(3, 4, 9), [9, 2, 5]
+    mask = torch.arange(9) < torch.tensor(lengths)[:, None, None]
+    valid = torch.cat([s[:, :n] for s, n in zip(x, lengths, strict=True)], dim=1)[None]
+    masked, plain = BatchNorm(4), BatchNorm(4)
+    out, expected = masked(x, mask), plain(valid)
+    got = torch.cat([s[:, :n] for s, n in zip(out, lengths, strict=True)], dim=1)[None]
+    torch.testing.assert_close(got, expected)
+    torch.testing.assert_close(masked.running_mean, plain.running_mean)
+    torch.testing.assert_close(masked.running_var, plain.running_var)
+
+
+def test_batch_norm_of_a_single_value_keeps_the_running_averages():
+    norm = BatchNorm(2)
+    x = torch.randn(1, 2, 1)
+    torch.testing.assert_close(norm(x), x / np.sqrt(1 + 1e-3))
+    assert norm.running_mean.eq(0).all()
+    assert norm.running_var.eq(1).all()
+
+
+def test_even_kernel_takes_its_extra_zero_on_the_right():
+    block = seeded(ConvBlock, 1, 1, 2)
+    torch.nn.init.ones_(block.conv.weight)
+    x = torch.tensor([[[1.0, 10.0, 100.0]]])
+    out = block(x) * np.sqrt(1 + 1e-3)  # the batch norm of a new block divides by this
+    torch.testing.assert_close(out, torch.tensor([[[11.0, 110.0, 100.0]]]))
+
+
+def test_squeeze_excite_reduces_by_sixteen_without_bias():
+    gate = SqueezeExcite(128)
+    assert [tuple(p.shape) for p in gate.parameters()] == [(8, 128), (128, 8)]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_recurrent_cells_start_as_kerass_do(cell):
+    rnn = RecurrentCells(30, 8, cell).rnn
+    n_gates = rnn.weight_hh_l0.shape[0] // 8
+    torch.testing.assert_close(rnn.weight_hh_l0.T @ rnn.weight_hh_l0, torch.eye(8))
+    limit = np.sqrt(6 / (30 + n_gates * 8))
+    assert rnn.weight_ih_l0.abs().max() <= limit
+    assert rnn.weight_ih_l0.abs().max() > 0.9 * limit
+    expected = torch.zeros(n_gates * 8)
+    if cell == "lstm":
+        expected[8:16] = 1  # the forget gate
+    torch.testing.assert_close(rnn.bias_ih_l0.detach(), expected)
+    assert rnn.bias_hh_l0.eq(0).all()
+    assert not rnn.bias_hh_l0.requires_grad
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_attention_cells_without_context_are_the_torch_layer(cell):
+    attentive, plain = seeded(AttentionCells, 5, 4, cell), seeded(RecurrentCells, 5, 4, cell)
+    with torch.no_grad():
+        attentive.context.weight.zero_()
+        plain.rnn.weight_ih_l0.copy_(attentive.input.weight)
+        plain.rnn.bias_ih_l0.copy_(attentive.input.bias)
+        plain.rnn.weight_hh_l0.copy_(attentive.recurrent.weight)
+        x, lengths = torch.randn(3, 6, 5), torch.tensor([6, 1, 4])
+        torch.testing.assert_close(attentive(x, lengths), plain(x, lengths))
+
+
+def test_attention_is_the_papers_formula():
+    cells = seeded(AttentionCells, 5, 4, "lstm")
+    x = torch.randn(2, 3, 5)
+    h = c = torch.zeros(2, 4)
+    with torch.no_grad():
+        for s in range(3):
+            e = torch.stack(
+                [cells.score(torch.tanh(cells.key(x[:, j]) + cells.query(h))) for j in range(3)]
+            )
+            a = torch.softmax(e, dim=0)  # (S, B, 1)
+            z = sum(a[j] * x[:, j] for j in range(3))
+            gates = cells.input(x[:, s]) + cells.recurrent(h) + cells.context(z)
+            i, f, g, o = gates.chunk(4, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+        torch.testing.assert_close(cells(x), h)
+
+
+def test_forward_is_differentiable_in_every_trainable_parameter():
+    for options in VARIANTS.values():
+        network = LSTMFCN(3, 10, 2, dropout=0.0, **options)
+        network(torch.randn(4, 3, 10)).square().sum().backward()
+        without = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
+        assert without == []
+
+
+# Regenerate: python -m tests.test_models
+GOLDEN = {
+    "FCN": [[-1.027224, 0.777664], [-1.042425, 0.822729]],
+    "LSTM-FCN": [[1.286906, -0.183535], [1.262021, -0.280885]],
+    "ALSTM-FCN": [[-1.454524, -0.619159], [-1.441798, -0.618103]],
+    "MLSTM-FCN": [[0.209847, 0.090305], [0.147695, 0.190646]],
+    "MALSTM-FCN": [[0.199821, 0.100580], [0.140910, 0.064072]],
+}
+
+
+def golden_output(name):
+    x = torch.sin(torch.arange(2 * 3 * 20, dtype=torch.float32)).reshape(2, 3, 20)
+    network = seeded(FCN, 3, 2) if name == "FCN" else seeded(LSTMFCN, 3, 20, 2, **VARIANTS[name])
+    with torch.no_grad():
+        return network(x)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden_output(name):
+    torch.testing.assert_close(
+        golden_output(name), torch.tensor(GOLDEN[name]), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_golden_outputs_cover_every_network():
+    assert set(GOLDEN) == {"FCN", *VARIANTS}
+
+
+if __name__ == "__main__":
+    for network_name in ("FCN", *VARIANTS):
+        print(f"    {network_name!r}: {golden_output(network_name).tolist()},")

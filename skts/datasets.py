@@ -36,7 +36,8 @@ def load_ucr(name, split=None, path=None):
     ValueError
         Where `split` is none of the above.
     FileNotFoundError
-        Where the data set is nowhere; the message names the folders looked in.
+        Where `path` or ``SKTS_DATA`` is no folder, or the data set is nowhere; the message names
+        the folders looked in.
 
     References
     ----------
@@ -88,7 +89,14 @@ def list_ucr(path=None):
 
 
 def _archive_folders(path):
-    return [Path(folder) for folder in (path, os.environ.get("SKTS_DATA")) if folder]
+    folders = [Path(folder) for folder in (path, os.environ.get("SKTS_DATA")) if folder]
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"no such folder: {folder}. path= and SKTS_DATA must name a folder that holds data "
+                "sets, NAME/NAME_TRAIN.tsv (or .ts) each."
+            )
+    return folders
 
 
 def _shipped_folder():

@@ -1,11 +1,26 @@
-"""Every estimator that discovery finds keeps scikit-learn's contract."""
+"""Every estimator that discovery finds keeps scikit-learn's contract and the house's."""
 
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skts
+from skts._training import TrainingParams
 from skts.discovery import all_estimators
 from tests.settings import EXPECTED_FAILED_CHECKS, small
 
 ESTIMATORS = [small(cls) for _, cls in all_estimators()]
+CLASSES = [pytest.param(cls, id=name) for name, cls in all_estimators()]
+X = np.random.default_rng(0).normal(size=(20, 2, 12))
+Y = np.arange(20) % 2
 
 
 @parametrize_with_checks(
@@ -13,3 +28,67 @@ ESTIMATORS = [small(cls) for _, cls in all_estimators()]
 )
 def test_sklearn_check(estimator, check):
     check(estimator)
+
+
+def test_discovery_finds_what_the_package_exports():
+    found = {name for name, _ in all_estimators()}
+    assert found == {n for n in skts.__all__ if n.endswith(("Classifier", "Regressor"))}
+    assert found == {n for n in skts.models.__all__ if n.endswith(("Classifier", "Regressor"))}
+    kinds = [{n for n, _ in all_estimators(kind)} for kind in ("classifier", "regressor")]
+    assert kinds[0] | kinds[1] == found
+    assert not kinds[0] & kinds[1]
+    with pytest.raises(ValueError, match="kind must be one of"):
+        all_estimators("forecaster")
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+class TestEstimator:
+    def test_takes_keywords_with_the_training_options_of_all(self, cls):
+        parameters = inspect.signature(cls).parameters
+        assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+        for name, parameter in inspect.signature(TrainingParams).parameters.items():
+            assert parameters[name].default is parameter.default
+
+    def test_documents_every_option_and_fitted_attribute(self, cls):
+        doc = cls.__doc__
+        documented = re.search(r"Parameters\n-+\n(.*?)\n\n", doc, flags=re.DOTALL).group(1)
+        names = re.findall(r"^(\w+) : ", documented, flags=re.MULTILINE)
+        assert sorted(names) == sorted(cls().get_params())
+        attributes = doc[doc.index("Attributes\n") :]
+        for name in vars(small(cls, max_epochs=1).fit(X, Y)):
+            if name.endswith("_"):
+                assert re.search(rf"^(\w+, )*{name}\b", attributes, flags=re.MULTILINE), name
+        assert doc.rstrip().endswith(cls.paper)
+        assert len(cls.paper) > 40
+
+    def test_survives_pickle_and_joblib_into_another_process(self, cls, tmp_path):
+        est = small(cls, max_epochs=2).fit(X, Y)
+        expected = est.predict(X)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(est)).predict(X), expected)
+        joblib.dump((est, X), tmp_path / "est.joblib")
+        source = (
+            "import sys, joblib, torch; torch.set_num_threads(1); folder = sys.argv[1]\n"
+            "est, X = joblib.load(folder + '/est.joblib')\n"
+            "joblib.dump(est.predict(X), folder + '/out.joblib')"
+        )
+        subprocess.run([sys.executable, "-c", source, tmp_path], check=True)
+        np.testing.assert_array_equal(joblib.load(tmp_path / "out.joblib"), expected)
+
+    def test_clone_and_repr_keep_the_options(self, cls):
+        est = small(cls, max_epochs=3, batch_size=5)
+        assert clone(est).get_params() == est.get_params()
+        assert "batch_size=5" in repr(est)
+        assert "lr_schedule" not in repr(est)
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_takes_unequal_lengths_weights_and_both_precisions(self, cls, precision):
+        series = [x[:, : 4 + i % 9] for i, x in enumerate(X)]
+        est = small(cls, max_epochs=2, precision=precision)
+        est.fit(series, Y, sample_weight=np.linspace(0.1, 2, 20))
+        assert np.isfinite(est.predict(series).astype(float)).all()
+
+    def test_predicts_a_series_alone_as_among_others(self, cls):
+        est = small(cls, max_epochs=10).fit(X, Y)
+        predict = getattr(est, "predict_proba", est.predict)
+        alone = np.concatenate([predict(X[i : i + 1]) for i in range(20)])
+        np.testing.assert_allclose(predict(X), alone, rtol=0, atol=1e-7)

@@ -1,0 +1,62 @@
+"""The command line, run as a user runs it, and the documents that tell of it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skts
+from skts import demo
+from skts.discovery import all_estimators
+
+ROOT = Path(__file__).parent.parent
+
+
+def skts_command(*arguments, **options):
+    command = [Path(sys.executable).with_name("skts"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def test_version():
+    assert skts_command("--version").stdout == f"skts {skts.__version__}\n"
+
+
+def test_list_names_every_estimator_with_its_paper():
+    listed = skts_command("list").stdout
+    for name, cls in all_estimators():
+        assert f"{name}\n    {cls.paper}\n" in listed
+
+
+def test_without_a_command_it_says_which_there_are():
+    finished = skts_command()
+    assert finished.returncode == 2
+    assert "required: command" in finished.stderr
+
+
+def test_demo_prints_one_table(monkeypatch, capsys):
+    # the real thing, on less: one data set, two epochs
+    monkeypatch.setattr(demo, "DATASETS", ("ItalyPowerDemand",))
+    monkeypatch.setattr(demo, "TRAINING", demo.TRAINING | {"max_epochs": 2})
+    from skts.cli import main
+
+    assert main(["demo"]) == 0
+    shown = capsys.readouterr()
+    row = re.search(r"ItalyPowerDemand(.*)", shown.out).group(1)
+    cells = [float(cell) for cell in re.findall(r"(\d\.\d{3}) \(\d+\.\d s\)", row)]
+    assert len(cells) == 5
+    assert min(cells[3:]) > 0.9
+    assert "5/5" in shown.err
+
+
+def test_demo_needs_numba(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(ModuleNotFoundError, match=r'pip install .*"\.\[bench\]"'):
+        demo.run_demo()
+
+
+def test_ci_runs_the_readmes_test_command():
+    commands = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    (test_command,) = [line for c in commands for line in c.splitlines() if "pytest" in line]
+    assert test_command in (ROOT / ".ci" / "run").read_text().splitlines()

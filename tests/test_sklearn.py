@@ -1,0 +1,65 @@
+"""Inside scikit-learn's own tools, with real data that sktime ships."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import VotingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skts import FCNClassifier, LSTMFCNClassifier, LSTMFCNRegressor, recipes
+from skts.datasets import load_ucr
+from tests.settings import small
+
+X, Y = load_ucr("ItalyPowerDemand", "train")
+
+
+def test_grid_search_inside_a_pipeline_in_two_processes():
+    pipeline = make_pipeline(StandardScaler(), small(LSTMFCNClassifier))
+    grid = {"lstmfcnclassifier__n_cells": [2, 4], "lstmfcnclassifier__max_epochs": [1, 30]}
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, Y)
+    assert search.best_params_["lstmfcnclassifier__max_epochs"] == 30
+    assert search.best_score_ > 0.9
+    assert search.score(*load_ucr("ItalyPowerDemand", "test")) > 0.9
+
+
+def test_cross_validation_with_text_labels():
+    names = np.where(Y == "1", "winter", "summer")
+    scores = cross_val_score(
+        small(FCNClassifier, max_epochs=30), X, names, cv=3, scoring="f1_macro"
+    )
+    assert scores.min() > 0.8
+
+
+def test_voting_beside_a_classical_model():
+    vote = VotingClassifier(
+        [("net", small(LSTMFCNClassifier, max_epochs=30)), ("linear", LogisticRegression())],
+        voting="soft",
+    ).fit(X, Y)
+    assert vote.score(*load_ucr("ItalyPowerDemand", "test")) > 0.9
+
+
+def test_permutation_importance_finds_the_column_that_counts():
+    target = X[:, 5]
+    reg = small(LSTMFCNRegressor, max_epochs=100).fit(X, target)
+    result = permutation_importance(reg, X, target, n_repeats=3, random_state=0)
+    assert result.importances_mean.argmax() == 5
+
+
+def test_grid_search_over_recipes():
+    grid = [
+        {k: [v] for k, v in recipe.items()} for recipe in (recipes.karim2017, recipes.swartz2025)
+    ]
+    for entry in grid:
+        entry["max_epochs"] = [5]
+    search = GridSearchCV(small(LSTMFCNClassifier), grid, cv=2).fit(X, Y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("name", ["BasicMotions", "JapaneseVowels"])
+def test_multivariate_and_unequal_sets(name):
+    X, y = load_ucr(name, "train")
+    clf = small(LSTMFCNClassifier, max_epochs=40, dimension_shuffle=False, cell="gru")
+    assert clf.fit(X, y).score(*load_ucr(name, "test")) > 0.7

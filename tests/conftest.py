@@ -1,4 +1,8 @@
+import pytest
 import torch
 
-# the tests run in two processes: one thread each
-torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True)
+def one_thread_each():
+    """The tests run in two processes, and numba, where a test uses it, frees torch's threads."""
+    torch.set_num_threads(1)

@@ -1,13 +1,14 @@
 """Deep networks for time series that behave like any other scikit-learn estimator."""
 
 from skts import recipes
-from skts.models import (
+from skts.models.fcn import FCNClassifier, FCNRegressor
+from skts.models.lstmfcn import (
     ALSTMFCNClassifier,
     ALSTMFCNRegressor,
-    FCNClassifier,
-    FCNRegressor,
     LSTMFCNClassifier,
     LSTMFCNRegressor,
+)
+from skts.models.mlstmfcn import (
     MALSTMFCNClassifier,
     MALSTMFCNRegressor,
     MLSTMFCNClassifier,

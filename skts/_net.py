@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from skts._tensors import Batches, SeriesDataset
 
+LOSSES = ("train_loss", "valid_loss")
 EVALUATION_POINTS = 2**16  # time points in one batch of prediction, where batch_size is smaller
 
 
@@ -157,12 +158,14 @@ class DivergenceCheck(Callback):
     """Ends training with a ValueError once the loss is no number any more."""
 
     def on_epoch_end(self, net, **kwargs):
-        loss = net.history[-1, "train_loss"]
-        if not np.isfinite(loss):
-            raise ValueError(
-                f"training diverged: the loss of epoch {len(net.history)} is {loss}. Lower lr (now "
-                f"{net.lr:g}) or bring the series to a common scale (normalize='series')."
-            )
+        last = net.history[-1]
+        for name in LOSSES:
+            if name in last and not np.isfinite(last[name]):
+                raise ValueError(
+                    f"training diverged: the {name} of epoch {len(net.history)} is {last[name]}. "
+                    f"Lower lr (now {net.lr:g}) or bring the series to a common scale "
+                    "(normalize='series')."
+                )
 
 
 class BestWeights(Callback):
@@ -208,8 +211,7 @@ class Progress(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         last = net.history[-1]
-        losses = {name: last[name] for name in ("train_loss", "valid_loss") if name in last}
-        self.bar_.set_postfix(losses, refresh=False)
+        self.bar_.set_postfix({n: last[n] for n in LOSSES if n in last}, refresh=False)
         self.bar_.update()
 
     def on_train_end(self, net, **kwargs):

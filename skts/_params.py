@@ -6,7 +6,7 @@ that line gives the keyword argument, its default, its documentation and its che
 
 import dataclasses
 import inspect
-import re
+import textwrap
 import typing
 from collections.abc import Callable
 from numbers import Integral, Real
@@ -73,11 +73,13 @@ class Params(BaseEstimator):
     """Base of every estimator: a keyword-only constructor that assigns and does nothing else."""
 
     paper: typing.ClassVar[str] = ""  # the source of the architecture, for the docs and `skts list`
+    _fitted_attributes: typing.ClassVar[tuple] = ()  # (name and type, text), for the docs
+    _example: typing.ClassVar[str] = ""  # a doctest; {name} stands for the class
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
-        if not cls.__name__.startswith("_") and cls.__doc__:
+        if cls.paper and not cls.__name__.startswith("_"):
             cls.__doc__ = _documented(cls)
 
     def _check_options(self):
@@ -91,43 +93,47 @@ class Params(BaseEstimator):
 
 
 def _documented(cls):
-    """The docstring of `cls` with the sections that its fields and bases already state.
+    """The docstring of `cls`: its own words, then what its fields and bases state.
 
-    The class writes its summary (and, where it has one, an example); Parameters come from the
-    fields; Attributes from the bases' ``fitted_attributes``; References from
-    ``paper``.
+    Parameters come from the fields, nearest base first; Attributes from the bases'
+    ``_fitted_attributes``; References from ``paper``; Examples from ``_example``.
     """
-    written = inspect.cleandoc(cls.__doc__)
-    start = re.search(r"^\w+\n-+$", written, flags=re.MULTILINE)
-    cut = start.start() if start else len(written)
+    attributes = [a for base in cls.__mro__ for a in vars(base).get("_fitted_attributes", ())]
     sections = [
-        written[:cut].strip(),
-        _section("Parameters", [_entry(f) for f in _nearest_first(cls)]),
-        _section(
-            "Attributes",
-            [entry for base in cls.__mro__ for entry in vars(base).get("fitted_attributes", ())],
-        ),
-        written[cut:].strip(),
-        _section("References", [f".. [1] {cls.paper}"] if cls.paper else []),
+        inspect.cleandoc(cls.__doc__),
+        _section("Parameters", [_parameter(field) for field in _nearest_first(cls)]),
+        _section("Attributes", [_entry(*attribute) for attribute in attributes]),
+        _section("References", [_wrapped(".. [1] " + cls.paper, "   ")]),
+        _section("Examples", [cls._example.format(name=cls.__name__)]),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return "\n\n".join(sections) + "\n"
 
 
 def _section(title, entries):
-    return "\n".join([title, "-" * len(title), *entries]) if entries else ""
+    return "\n".join([title, "-" * len(title), *entries])
+
+
+def _entry(head, text):
+    return f"{head}\n{_wrapped('    ' + text, '    ')}"
+
+
+def _wrapped(text, indent):
+    return textwrap.fill(
+        text, width=88, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _nearest_first(cls):
     """The fields of `cls`, those of its nearest base first: architecture before training."""
     nearest = {}
     for distance, base in enumerate(cls.__mro__):
-        for name in vars(base).get("__annotations__", ()):
+        for name in inspect.get_annotations(base):
             nearest.setdefault(name, distance)
     return sorted(dataclasses.fields(cls), key=lambda field: nearest[field.name])
 
 
-def _entry(field):
+def _parameter(field):
     kind = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
     default = getattr(field.default, "__name__", repr(field.default))
-    body = re.sub(r"\s+", " ", f"{field.metadata['doc']} Must be {field.metadata['rule'].text}.")
-    return f"{field.name} : {kind}, default={default}\n    {body}"
+    text = f"{field.metadata['doc']} Must be {field.metadata['rule'].text}."
+    return _entry(f"{field.name} : {kind}, default={default}", text)

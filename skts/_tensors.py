@@ -52,9 +52,13 @@ def padding_mask(lengths, n_timepoints):
 @contextlib.contextmanager
 def seeded(seed, device):
     """Run the block from `seed`; torch's global generators are afterwards what they were before."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+        # not torch.manual_seed: it would also seed the CUDA devices that are not in use
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield
 
 

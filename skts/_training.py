@@ -83,7 +83,7 @@ class TrainingParams(Params):
     validation_fraction: float | None = param(
         default=None,
         rule=NONE | real(0, 1, open_low=True),
-        doc="Part of the training data set aside, stratified by class, to record ``valid_loss``.",
+        doc="Part of the training data set aside to record ``valid_loss``; stratified by class.",
     )
     early_stopping_patience: int | None = param(
         default=None,

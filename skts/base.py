@@ -26,15 +26,20 @@ from skts._validation import check_sample_weight, check_series, check_targets
 class SeriesEstimator(TrainingParams, ABC):
     """Abstract base: what classifiers and regressors share."""
 
-    fitted_attributes = (
-        "net_ : skorch.NeuralNet\n    The fitted skorch net; ``net_.module_`` is the torch module.",
-        "history_ : skorch.history.History\n    Losses, durations and learning rates, epoch by "
-        "epoch.",
-        "n_channels_in_ : int\n    Channels of the training series.",
-        "n_timepoints_in_ : int\n    Time points of the longest training series.",
-        "unequal_length_in_ : bool\n    Whether the training series differed in length.",
-        "n_features_in_ : int\n    ``n_channels_in_ * n_timepoints_in_``: the columns of a 2-D X.",
-        "feature_names_in_ : ndarray of str\n    Column names, where X was a frame that has them.",
+    _fitted_attributes = (
+        (
+            "net_ : skorch.NeuralNet",
+            "The fitted skorch net; ``net_.module_`` is the torch module.",
+        ),
+        (
+            "history_ : skorch.history.History",
+            "Losses, durations and learning rates, epoch by epoch.",
+        ),
+        ("n_channels_in_ : int", "Channels of the training series."),
+        ("n_timepoints_in_ : int", "Time points of the longest training series."),
+        ("unequal_length_in_ : bool", "Whether the training series differed in length."),
+        ("n_features_in_ : int", "``n_channels_in_ * n_timepoints_in_``: the columns of a 2-D X."),
+        ("feature_names_in_ : ndarray of str", "Column names, where X was a frame that has them."),
     )
 
     @abstractmethod
@@ -75,6 +80,33 @@ class SeriesEstimator(TrainingParams, ABC):
         tags.input_tags.allow_nan = self.missing == "interpolate"
         return tags
 
+    def fit(self, X, y, sample_weight=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, C, T), or list of n arrays (T_i,) or (C, T_i)
+            Also pandas and polars frames of numbers, and sktime's panel containers.
+        y : array-like of shape (n,)
+            Classifiers: labels (strings, booleans or integers) of at least two classes. Regressors:
+            numbers, standardised for training, which `predict` undoes.
+        sample_weight : array-like of shape (n,), optional
+            Weight of each series in the loss, scaled to mean 1. A series of weight 0 is left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an option, `X`, `y` or `sample_weight` is not as described; the message names the
+            remedy. An estimator fitted before stays as it was.
+        MemoryError
+            Where memory runs out.
+        """
+        return self._fit(X, y, sample_weight)
+
     def _fit(self, X, y, sample_weight, *, one_epoch=False, labels=None):
         with unchanged_on_error(self):
             self._check_options()
@@ -82,7 +114,8 @@ class SeriesEstimator(TrainingParams, ABC):
             values, lengths = check_series(self, X, reset=previous is None)
             y = check_targets(self, y, values, numeric=not is_classifier(self))
             weight = check_sample_weight(sample_weight, values)
-            rows = np.flatnonzero(weight)  # a series of weight 0 is one that is not there
+            # a series of weight 0 is one that is not there
+            rows = slice(None) if weight.all() else np.flatnonzero(weight)
             y, weight = y[rows], weight[rows]
             if not one_epoch:
                 weight = weight / weight.mean()
@@ -137,33 +170,14 @@ class SeriesEstimator(TrainingParams, ABC):
 class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParams):
     """Abstract base of the classifiers."""
 
-    fitted_attributes = ("classes_ : ndarray of shape (n_classes,)\n    The labels, sorted.",)
-
-    def fit(self, X, y, sample_weight=None):
-        """Train the network on labelled series.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, T) or (n, C, T), or list of n arrays (T_i,) or (C, T_i)
-            Also pandas and polars frames of numbers, and sktime's panel containers.
-        y : array-like of shape (n,)
-            Labels: strings, booleans or integers, of at least two classes.
-        sample_weight : array-like of shape (n,), optional
-            Weight of each series in the loss, scaled to mean 1. A series of weight 0 is left out.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            Where an option, `X`, `y` or `sample_weight` is not as described; the message names the
-            remedy. An estimator fitted before stays as it was.
-        MemoryError
-            Where memory runs out.
-        """
-        return self._fit(X, y, sample_weight)
+    _fitted_attributes = (("classes_ : ndarray of shape (n_classes,)", "The labels, sorted."),)
+    _example = """\
+>>> from skts import {name}
+>>> from skts.datasets import load_ucr
+>>> X, y = load_ucr("ItalyPowerDemand", split="train")
+>>> clf = {name}(max_epochs=2, random_state=0).fit(X, y)
+>>> clf.predict_proba(X).shape
+(67, 2)"""
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch, on these series, at the constant learning rate `lr`.
@@ -288,35 +302,16 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
 class SeriesRegressor(RegressorMixin, SeriesEstimator):
     """Abstract base of the regressors."""
 
-    fitted_attributes = (
-        "target_mean_, target_scale_ : float\n    The network learns ``(y - mean) / scale``.",
+    _fitted_attributes = (
+        ("target_mean_, target_scale_ : float", "The network learns ``(y - mean) / scale``."),
     )
-
-    def fit(self, X, y, sample_weight=None):
-        """Train the network on series with a number each.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, T) or (n, C, T), or list of n arrays (T_i,) or (C, T_i)
-            Also pandas and polars frames of numbers, and sktime's panel containers.
-        y : array-like of shape (n,)
-            Numbers; standardised for training, which `predict` undoes.
-        sample_weight : array-like of shape (n,), optional
-            Weight of each series in the loss, scaled to mean 1. A series of weight 0 is left out.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            Where an option, `X`, `y` or `sample_weight` is not as described; the message names the
-            remedy. An estimator fitted before stays as it was.
-        MemoryError
-            Where memory runs out.
-        """
-        return self._fit(X, y, sample_weight)
+    _example = """\
+>>> from skts import {name}
+>>> from skts.datasets import load_ucr
+>>> X, _ = load_ucr("ItalyPowerDemand", split="train")
+>>> reg = {name}(max_epochs=2, random_state=0).fit(X[:, :-1], X[:, -1])
+>>> reg.predict(X[:, :-1]).shape
+(67,)"""
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch, on these series, at the constant learning rate `lr`.

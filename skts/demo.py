@@ -6,7 +6,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from skts.datasets import load_ucr
-from skts.models import ALSTMFCNClassifier, LSTMFCNClassifier, MLSTMFCNClassifier
+from skts.models.lstmfcn import ALSTMFCNClassifier, LSTMFCNClassifier
+from skts.models.mlstmfcn import MLSTMFCNClassifier
 
 DATASETS = ("ItalyPowerDemand", "GunPoint", "ArrowHead", "BasicMotions")
 TRAINING = {"max_epochs": 100, "precision": "auto", "random_state": 0}

@@ -152,15 +152,6 @@ class ConvBranch(nn.Module):
         return mean_over_time(self.feature_maps(x, mask), mask)
 
 
-def check_blocks(filters, kernel_sizes):
-    """Raise ValueError unless there is one kernel for each block of filters."""
-    if len(filters) != len(kernel_sizes):
-        raise ValueError(
-            "kernel_sizes must have one entry for each of filters: "
-            f"{len(filters)} for filters={filters}, got {len(kernel_sizes)}: {kernel_sizes}"
-        )
-
-
 def mean_over_time(x, mask=None):
     """Average over the valid time points; `x` must be zero at the others, (B, C, T) -> (B, C)."""
     return x.mean(dim=2) if mask is None else x.sum(dim=2) / mask.sum(dim=2)

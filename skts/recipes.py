@@ -5,13 +5,12 @@ A recipe holds training options alone, so that it fits every classifier.
 
 import torch
 
+_ADAM = {"optimizer": torch.optim.Adam, "lr": 1e-3, "weight_decay": 0.0}
+
 #: Karim et al., LSTM-FCN. `max_epochs` is that of the univariate sets; 250 to 600 for others.
-karim2017 = {
+karim2017 = _ADAM | {
     "max_epochs": 2000,
     "batch_size": 128,
-    "optimizer": torch.optim.Adam,
-    "lr": 1e-3,
-    "weight_decay": 0.0,
     "lr_schedule": "plateau",
     "plateau_factor": 2 ** (-1 / 3),
     "plateau_patience": 100,
@@ -24,12 +23,9 @@ karim2017 = {
 karim2017_refined = karim2017 | {"fine_tune_rounds": 5}
 
 #: Columbia study (Chun, Twan, Weale). It names no epoch count: early stopping ends training.
-columbia2024 = {
+columbia2024 = _ADAM | {
     "max_epochs": 2000,
     "batch_size": 128,
-    "optimizer": torch.optim.Adam,
-    "lr": 1e-3,
-    "weight_decay": 0.0,
     "lr_schedule": "plateau",
     "plateau_factor": 0.5,
     "plateau_patience": 10,
@@ -41,12 +37,9 @@ columbia2024 = {
 }
 
 #: Swartz. Minority classes oversampled; no schedule.
-swartz2025 = {
+swartz2025 = _ADAM | {
     "max_epochs": 50,
     "batch_size": 32,
-    "optimizer": torch.optim.Adam,
-    "lr": 1e-3,
-    "weight_decay": 0.0,
     "lr_schedule": None,
     "oversample": True,
 }

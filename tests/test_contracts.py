@@ -33,7 +33,6 @@ def test_sklearn_check(estimator, check):
 def test_discovery_finds_what_the_package_exports():
     found = {name for name, _ in all_estimators()}
     assert found == {n for n in skts.__all__ if n.endswith(("Classifier", "Regressor"))}
-    assert found == {n for n in skts.models.__all__ if n.endswith(("Classifier", "Regressor"))}
     kinds = [{n for n, _ in all_estimators(kind)} for kind in ("classifier", "regressor")]
     assert kinds[0] | kinds[1] == found
     assert not kinds[0] & kinds[1]
@@ -58,7 +57,8 @@ class TestEstimator:
         for name in vars(small(cls, max_epochs=1).fit(X, Y)):
             if name.endswith("_"):
                 assert re.search(rf"^(\w+, )*{name}\b", attributes, flags=re.MULTILINE), name
-        assert doc.rstrip().endswith(cls.paper)
+        assert cls.paper in re.sub(r"\s+", " ", doc)
+        assert max(map(len, doc.splitlines())) <= 100
         assert len(cls.paper) > 40
 
     def test_survives_pickle_and_joblib_into_another_process(self, cls, tmp_path):

@@ -5,7 +5,7 @@ from torch import nn
 from skts._params import integer, param, tuple_of
 from skts._training import TrainingParams
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import ConvBranch, Linear, check_blocks
+from skts.layers import ConvBranch, Linear
 
 
 class FCN(nn.Module):
@@ -44,7 +44,11 @@ class _FCNParams(TrainingParams):
 
     def _check_options(self):
         super()._check_options()
-        check_blocks(self.filters, self.kernel_sizes)
+        if len(self.filters) != len(self.kernel_sizes):
+            raise ValueError(
+                "kernel_sizes must have one entry for each of filters: "
+                f"{len(self.filters)} for filters={self.filters}, got {self.kernel_sizes}"
+            )
 
 
 class FCNClassifier(_FCNParams, SeriesClassifier):

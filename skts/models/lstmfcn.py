@@ -3,11 +3,11 @@
 import torch
 from torch import nn
 
-from skts._params import BOOLEAN, choice, integer, param, real, tuple_of
+from skts._params import BOOLEAN, choice, integer, param, real
 from skts._tensors import padding_mask
-from skts._training import TrainingParams
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import ConvBranch, Linear, check_blocks, init_recurrent
+from skts.layers import ConvBranch, Linear, init_recurrent
+from skts.models.fcn import _FCNParams
 
 
 class LSTMFCN(nn.Module):
@@ -179,7 +179,7 @@ def rnn_step(gates, recurrent, h, c):
     return torch.tanh(gates + recurrent), c
 
 
-class _LSTMFCNParams(TrainingParams):
+class _LSTMFCNParams(_FCNParams):
     paper = (
         "F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for "
         "time series classification. IEEE Access 6, 1662-1669."
@@ -191,14 +191,6 @@ class _LSTMFCNParams(TrainingParams):
         default=8,
         rule=integer(1),
         doc="Hidden units of the recurrent branch.",
-    )
-    filters: tuple[int, ...] = param(
-        default=(128, 256, 128), rule=tuple_of(integer(1)), doc="Filters of each convolution block."
-    )
-    kernel_sizes: tuple[int, ...] = param(
-        default=(8, 5, 3),
-        rule=tuple_of(integer(1)),
-        doc="Kernel of each convolution block, in time points; as many as `filters`.",
     )
     dropout: float = param(default=0.8, rule=real(0, 1), doc="Dropout on the last hidden state.")
     cell: str = param(
@@ -230,10 +222,6 @@ class _LSTMFCNParams(TrainingParams):
 
     def _needs_fixed_length(self):
         return self.dimension_shuffle or self.cell == "dense"
-
-    def _check_options(self):
-        super()._check_options()
-        check_blocks(self.filters, self.kernel_sizes)
 
 
 class _ALSTMFCNParams(_LSTMFCNParams):

@@ -1,6 +1,6 @@
 """Deep networks for time series that behave like any other scikit-learn estimator."""
 
-from skts import recipes
+from skts import datasets, recipes
 from skts.models.fcn import FCNClassifier, FCNRegressor
 from skts.models.lstmfcn import (
     ALSTMFCNClassifier,
@@ -28,5 +28,6 @@ __all__ = [
     "MALSTMFCNRegressor",
     "MLSTMFCNClassifier",
     "MLSTMFCNRegressor",
+    "datasets",
     "recipes",
 ]

@@ -11,18 +11,19 @@ from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 from skorch.utils import noop
-from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ConstantLR, OneCycleLR, ReduceLROnPlateau
 from tqdm.auto import tqdm
 
 from skts._tensors import Batches, SeriesDataset
 
 LOSSES = ("train_loss", "valid_loss")
-EVALUATION_POINTS = 2**16  # time points in one batch of prediction, where batch_size is smaller
+EVALUATION_VALUES = 2**16  # in one batch of prediction, where batch_size series have fewer
 
 
 def is_callback(item):
     """Whether skorch would take `item` as a callback: an instance, a class or a named pair."""
-    callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+    named = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
+    callback = item[1] if named else item
     return isinstance(callback, Callback) or (
         isinstance(callback, type) and issubclass(callback, Callback)
     )
@@ -67,8 +68,14 @@ class SeriesNet(NeuralNet):
     def get_iterator(self, dataset, training=False):
         if training:
             return super().get_iterator(dataset, training=True)
-        n_points = dataset.inputs["x"].shape[2]
-        return self.iterator_valid(dataset, max(self.batch_size, EVALUATION_POINTS // n_points))
+        n_values = dataset.inputs["x"][0].numel()
+        return self.iterator_valid(dataset, max(self.batch_size, EVALUATION_VALUES // n_values))
+
+    def initialize_module(self):
+        # skorch would train the instance that it was given; this way `module` stays the untrained
+        # network on the CPU, which unpickles on machines without the device trained on
+        self.module_ = copy.deepcopy(self.module)
+        return self
 
     def infer(self, x, **fit_params):
         if isinstance(x, Mapping):
@@ -115,6 +122,14 @@ class SeriesNet(NeuralNet):
         self.partial_fit(training)
         self.train_split = None  # the net must not carry the validation data away
 
+    def release(self):
+        """Let go of what only training needs: copies of the weights and of the optimiser."""
+        for _, callback in self.callbacks_:
+            if isinstance(callback, BestWeights):
+                callback.weights_ = None
+            elif isinstance(callback, LRScheduler):
+                callback.lr_scheduler_ = None
+
     def continue_from(self, previous, *, with_optimizer):
         """Take over the weights of another net; the optimiser's state and history on demand."""
         try:
@@ -127,7 +142,7 @@ class SeriesNet(NeuralNet):
             ) from error
         if with_optimizer:
             if type(self.optimizer_) is type(previous.optimizer_):
-                state = previous.optimizer_.state_dict()["state"]
+                state = copy.deepcopy(previous.optimizer_.state_dict()["state"])
                 self.optimizer_.load_state_dict(self.optimizer_.state_dict() | {"state": state})
             self.history.extend(previous.history)
 
@@ -195,9 +210,12 @@ class OneCycle(LRScheduler):
 
     def on_train_begin(self, net, X=None, **kwargs):
         n_steps = net.max_epochs * len(net.get_iterator(X, training=True))
-        self.lr_scheduler_ = OneCycleLR(
-            net.optimizer_, max_lr=net.lr, total_steps=n_steps, cycle_momentum=False
-        )
+        if n_steps < 4:  # no room for a cycle: its first and last steps are next to nothing
+            self.lr_scheduler_ = ConstantLR(net.optimizer_, factor=1.0)
+        else:
+            self.lr_scheduler_ = OneCycleLR(
+                net.optimizer_, max_lr=net.lr, total_steps=n_steps, cycle_momentum=False
+            )
 
 
 class Progress(Callback):
@@ -225,8 +243,11 @@ def plateau(options, monitor):
         policy=ReduceLROnPlateau,
         monitor=monitor,
         factor=options.plateau_factor,
-        patience=options.plateau_patience,
+        patience=options.plateau_patience
+        - 1,  # Keras cuts at the last of these epochs, torch after
         min_lr=options.min_lr,
+        threshold=1e-4,
+        threshold_mode="abs",
     )
 
 

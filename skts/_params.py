@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 
@@ -31,11 +32,16 @@ def choice(*options):
     return Rule(text, lambda v: (v is None or isinstance(v, str)) and v in options)
 
 
-def integer(low):
-    """An integer of at least `low`."""
+def integer(low, high=None):
+    """An integer of at least `low` and, where it is given, at most `high`."""
     return Rule(
-        f"an integer of at least {low}",
-        lambda v: isinstance(v, Integral) and not isinstance(v, bool) and v >= low,
+        f"an integer of at least {low}" + ("" if high is None else f" and at most {high}"),
+        lambda v: (
+            isinstance(v, Integral)
+            and not isinstance(v, bool)
+            and low <= v
+            and (high is None or v <= high)
+        ),
     )
 
 
@@ -60,7 +66,7 @@ def tuple_of(rule):
 
 
 NONE = Rule("None", lambda v: v is None)
-BOOLEAN = Rule("True or False", lambda v: isinstance(v, bool))
+BOOLEAN = Rule("True or False", lambda v: isinstance(v, (bool, np.bool_)))
 
 
 def param(*, default, doc, rule):

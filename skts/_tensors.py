@@ -1,10 +1,13 @@
 """Arrays to tensors and batches, and the only place where a device or a precision is chosen."""
 
 import contextlib
+import threading
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
+
+_GENERATORS = threading.RLock()
 
 
 def resolve_device(device):
@@ -53,7 +56,8 @@ def padding_mask(lengths, n_timepoints):
 def seeded(seed, device):
     """Run the block from `seed`; torch's global generators are afterwards what they were before."""
     on_cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_cuda else []):
+    # the generators belong to the process: fits in several threads take turns
+    with _GENERATORS, torch.random.fork_rng(devices=[device] if on_cuda else []):
         # not torch.manual_seed: it would also seed the CUDA devices that are not in use
         torch.default_generator.manual_seed(seed)
         if on_cuda:

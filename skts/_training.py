@@ -26,13 +26,18 @@ OPTIMIZER = Rule(
 )
 DEVICE = Rule(
     "'auto', 'cpu', 'cuda' or 'cuda:N'",
-    lambda v: isinstance(v, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", v) is not None,
+    lambda v: isinstance(v, str) and re.fullmatch(r"auto|cpu|cuda(:(0|[1-9]\d*))?", v) is not None,
 )
 CALLBACKS = Rule(
     "a list of skorch callbacks (instances, classes or (name, callback) pairs)",
     lambda v: isinstance(v, (list, tuple)) and all(map(_net.is_callback, v)),
 )
 RANDOM_STATE = Rule("a numpy.random.RandomState", lambda v: isinstance(v, np.random.RandomState))
+
+
+def _are_weights(v):
+    weight = real(0)
+    return isinstance(v, dict) and all(map(weight.accepts, v.values())) and any(v.values())
 
 
 class TrainingParams(Params):
@@ -57,7 +62,7 @@ class TrainingParams(Params):
         doc="'one_cycle': up to `lr` over 30 % of the optimiser steps, then down to zero along a "
         "cosine. 'plateau': multiplied by `plateau_factor` whenever the loss (of the validation "
         "split where there is one, else of training) has not improved for `plateau_patience` "
-        "epochs. None: constant.",
+        "epochs (improved: by 1e-4). None: constant, as are trainings of fewer than four steps.",
     )
     plateau_factor: float = param(
         default=PAPER_DECAY,
@@ -130,12 +135,12 @@ class TrainingParams(Params):
     )
     verbose: int = param(
         default=0,
-        rule=integer(0),
+        rule=BOOLEAN | integer(0),
         doc="1 shows a progress bar with loss and remaining time on stderr.",
     )
     random_state: int | None = param(
         default=None,
-        rule=NONE | integer(0) | RANDOM_STATE,
+        rule=NONE | integer(0, 2**32 - 1) | RANDOM_STATE,
         doc="Seed of the weights, the order of the batches, dropout and the validation split. An "
         "int makes a fit repeatable to the bit on the same CPU.",
     )
@@ -148,6 +153,21 @@ class TrainingParams(Params):
                 "number in (0, 1), got None"
             )
 
+    def _check_partial_fit_options(self):
+        needs_all = {
+            "validation_fraction": None,
+            "early_stopping_patience": None,
+            "restore_best": None,
+            "fine_tune_rounds": 0,
+        }
+        self._check_options()
+        for name, unset in needs_all.items():
+            if getattr(self, name) != unset:
+                raise ValueError(
+                    f"{name} must be {unset} in partial_fit, which trains for one epoch, got "
+                    f"{getattr(self, name)!r}. Use fit, or set it to {unset}."
+                )
+
 
 class ClassifierTrainingParams(TrainingParams):
     """The training options that only make sense for classes."""
@@ -155,7 +175,7 @@ class ClassifierTrainingParams(TrainingParams):
     class_weight: str | dict | None = param(
         default=None,
         rule=choice("balanced", None)
-        | Rule("a dict of class label to weight", lambda v: isinstance(v, dict)),
+        | Rule("a dict of class label to weight, finite and not negative", _are_weights),
         doc="Weight of each class in the loss. 'balanced': n / (n_classes * n_in_class).",
     )
     oversample: bool = param(
@@ -226,6 +246,8 @@ def oversampled(data, seed):
     """`data` with rows of the smaller classes repeated until all classes are equally large."""
     from imblearn.over_sampling import RandomOverSampler  # only where it is asked for
 
+    if (data.target == data.target[0]).all():
+        return data
     rows = np.arange(len(data.target))[:, None]
     rows, _ = RandomOverSampler(random_state=seed).fit_resample(rows, data.target)
     return data.rows(rows[:, 0])
@@ -254,8 +276,8 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         net = make_net(
             network(),
             lr=options.lr,
-            max_epochs=1 if one_epoch else options.max_epochs,
-            batch_size=options.batch_size,
+            max_epochs=1 if one_epoch else int(options.max_epochs),
+            batch_size=int(options.batch_size),
             device=str(device),
             autocast=autocast_dtype(options.precision, device),
             callbacks=_callbacks(options, valid is not None, one_epoch),
@@ -269,9 +291,10 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         for i in range(0 if one_epoch else options.fine_tune_rounds):
             net.set_params(
                 lr=max(options.lr * PAPER_DECAY**i, min(options.lr, options.min_lr)),
-                batch_size=max(1, options.batch_size // 2**i),
+                batch_size=max(1, int(options.batch_size) // 2**i),
             )
             net.fit_on(training, validation)
+        net.release()
         return net
 
 

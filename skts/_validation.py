@@ -1,8 +1,10 @@
 """Anything array-like to float32 series (n, C, T) and their lengths; the only judge of input."""
 
+from numbers import Number
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     assert_all_finite,
@@ -16,6 +18,14 @@ CONTAINERS = (
     "X must be a 2-D array (n, T) of univariate series, a 3-D array (n, C, T), or a list of n "
     "arrays, each (T_i,) or (C, T_i)"
 )
+
+
+class InputOptions(NamedTuple):
+    """How an estimator reads series, as it was when it was fitted."""
+
+    missing: str
+    normalize: str | None
+    fixed_length: bool
 
 
 class Panel(NamedTuple):
@@ -35,11 +45,11 @@ def check_series(estimator, X, *, reset):
     Parameters
     ----------
     estimator : estimator
-        Gives the options `missing` and `normalize` and, unless `reset`, what it was fitted on.
+        Gives the options `missing` and `normalize`, `reset` or not: those it was fitted with.
     X : array-like
         See `CONTAINERS`; also pandas and polars frames and sktime's panel containers.
     reset : bool
-        Record the input's shape on the estimator (`fit`) or hold X against it (`predict`).
+        Record the input's shape and the options on the estimator (`fit`) or hold X against them.
 
     Returns
     -------
@@ -51,17 +61,21 @@ def check_series(estimator, X, *, reset):
         Saying what is required, what came and what mends it.
     """
     if reset:
-        vars(estimator).pop("feature_names_in_", None)  # of an earlier fit
+        for name in ("feature_names_in_", "channel_names_in_"):  # of an earlier fit
+            vars(estimator).pop(name, None)
+    _check_channel_names(estimator, X, reset)
     values, lengths = _read(estimator, X, reset)
     if reset:
         _record_shape(estimator, values, lengths)
     else:
         values, lengths = _fit_to_training_shape(estimator, values, lengths)
-    valid = _valid_points(values, lengths)
-    if estimator.missing == "interpolate":
-        values = _interpolated(values, valid)
+    options, valid = estimator._input_options, _valid_points(values, lengths)
+    if options.missing == "interpolate" and values.dtype.kind == "f":
+        missing = np.isnan(values) & valid
+        _check_finite(values, valid & ~missing, "X")
+        values = _interpolated(values, missing, valid)
     _check_finite(values, valid, "X")
-    if estimator.normalize == "series":
+    if options.normalize == "series":
         values = _normalized(values, valid)
     with np.errstate(over="ignore"):
         single = np.require(values, dtype=np.float32, requirements=["C", "W"])
@@ -70,20 +84,26 @@ def check_series(estimator, X, *, reset):
 
 
 def check_sample_weight(sample_weight, X):
-    """Non-negative float64 weights, not all zero, one for each series; ones for None."""
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    """Finite, non-negative float64 weights, one for each series; ones for None."""
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    assert_all_finite(weight, input_name="sample_weight")
+    return weight
 
 
 def check_targets(estimator, y, X, *, numeric):
-    """A 1-D array with one target for each series of `X`."""
+    """A 1-D array with one target for each series of `X`: float64 where `numeric`, else labels."""
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None")
     y = column_or_1d(y, warn=True)
+    if numeric:
+        if y.dtype.kind in "cmM":
+            raise TypeError(f"y must hold real numbers, got dtype {y.dtype}")
+        y = y.astype(np.float64)  # raises a ValueError that shows the text which is no number
     assert_all_finite(y, input_name="y", estimator_name=name)
     check_consistent_length(X, y)
-    if numeric and y.dtype.kind not in "biuf":
-        return y.astype(np.float64)  # raises a ValueError that shows the text which is no number
+    if not numeric:
+        check_classification_targets(y)
     return y
 
 
@@ -106,10 +126,8 @@ def _read(estimator, X, reset):
 
 def _unwrapped(X):
     """A list of arrays (C, T_i) where `X` holds series of their own, else an array-like."""
-    if _is_pandas(X) and (X.index.nlevels > 1 or _is_nested(X)):
-        from sktime.datatypes import convert_to  # costs a second: only for sktime's containers
-
-        X = convert_to(X, "df-list", as_scitype="Panel")
+    if _is_pandas_panel(X):
+        X = _frames(X)
     if isinstance(X, (list, tuple)) and len(X) and all(hasattr(x, "shape") for x in X):
         # a frame holds time points in its rows, an array in its last axis
         return [np.asarray(x).T if hasattr(x, "columns") else np.asarray(x) for x in X]
@@ -121,21 +139,61 @@ def _unwrapped(X):
                 f"{CONTAINERS}; got nested lists of unequal lengths. Make each series an array: "
                 "[np.asarray(series) for series in X]."
             ) from error
-    if getattr(X, "ndim", None) == 1 and len(X) and isinstance(X[0], np.ndarray):
-        raise ValueError(f"{CONTAINERS}; got an object array of arrays. Pass list(X).")
+    if hasattr(X, "detach"):
+        return X.detach().cpu().double().numpy()
+    if getattr(X, "ndim", None) == 1 and not isinstance(next(iter(X), ""), (str, Number)):
+        raise ValueError(
+            f"{CONTAINERS}; got a one-dimensional {type(X).__name__} of series. Pass "
+            "[np.asarray(series) for series in X]."
+        )
     return X
+
+
+def _frames(X):
+    from sktime.datatypes import convert_to  # costs a second: only for sktime's containers
+
+    try:
+        return convert_to(X, "df-list", as_scitype="Panel")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{CONTAINERS}, or a panel container of sktime; got a DataFrame that sktime does not "
+            "take for one: its instances must be contiguous and their time points sorted, the "
+            "cells of a nested frame Series. sktime.datatypes.check_raise tells more."
+        ) from error
+
+
+def _check_channel_names(estimator, X, reset):
+    """Channels are told apart by their place: frames that name them must keep their order."""
+    frames = X if isinstance(X, (list, tuple)) else [X] if _is_pandas_panel(X) else []
+    if not len(frames) or not all(hasattr(frame, "columns") for frame in frames):
+        return
+    if not reset and "channel_names_in_" not in vars(estimator):
+        return
+    first = list(frames[0].columns) if reset else estimator.channel_names_in_
+    for frame in frames:
+        if list(frame.columns) != first:
+            raise ValueError(
+                f"the frames of X must all have the channels {first} in this order, those of the "
+                f"training series; got {list(frame.columns)}"
+            )
+    estimator.channel_names_in_ = first
 
 
 def _is_pandas(X):
     return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
 
 
-def _is_nested(X):
-    return X.size > 0 and hasattr(X.iat[0, 0], "shape") and X.iat[0, 0].shape != ()
+def _is_pandas_panel(X):
+    """A pandas frame whose rows are not series: multi-index, or nested with series in its cells."""
+    if not _is_pandas(X):
+        return False
+    nested = X.size > 0 and not isinstance(X.iat[0, 0], str) and hasattr(X.iat[0, 0], "__len__")
+    return nested or X.index.nlevels > 1
 
 
 def _stacked(series):
     """A list of (T_i,) or (C, T_i) arrays, padded with zeros at their ends."""
+    series = [x.astype(np.float64) if x.dtype == object else x for x in series]
     series = [x[None, :] if x.ndim == 1 else x for x in series]
     for i, x in enumerate(series):
         if x.ndim != 2 or 0 in x.shape:
@@ -163,7 +221,14 @@ def _table(estimator, X, reset):
             f"{type(estimator).__name__} was fitted on series of {n_channels} channels; a 2-D X "
             f"holds series of one. Pass a 3-D array (n, {n_channels}, {n_timepoints})."
         )
-    values = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+    if _is_pandas(X) and 0 in X.shape:
+        raise ValueError(f"{CONTAINERS}, not empty; got a DataFrame of shape {X.shape}")
+    try:
+        values = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+    except np.exceptions.DTypePromotionError as error:
+        raise TypeError(
+            f"X must hold real numbers, got columns of dtypes {sorted(map(str, set(X.dtypes)))}"
+        ) from error
     _check_real(values)
     return values
 
@@ -176,6 +241,9 @@ def _check_real(values):
 def _record_shape(estimator, values, lengths):
     _, estimator.n_channels_in_, estimator.n_timepoints_in_ = values.shape
     estimator.unequal_length_in_ = lengths is not None
+    estimator._input_options = InputOptions(
+        estimator.missing, estimator.normalize, estimator._needs_fixed_length()
+    )
     estimator.n_features_in_ = estimator.n_channels_in_ * estimator.n_timepoints_in_
 
 
@@ -188,7 +256,7 @@ def _fit_to_training_shape(estimator, values, lengths):
             f"{name} was fitted on series of {estimator.n_channels_in_} channel(s), X has "
             f"{n_channels}"
         )
-    if not estimator._needs_fixed_length():
+    if not estimator._input_options.fixed_length:
         return values, lengths
     lengths = np.full(n, n_timepoints) if lengths is None else lengths
     wrong = lengths > trained if estimator.unequal_length_in_ else lengths != trained
@@ -231,11 +299,8 @@ def _check_finite(values, valid, name):
     )
 
 
-def _interpolated(values, valid):
+def _interpolated(values, missing, valid):
     """NaN filled linearly in time, beyond the first and last value with the nearest one."""
-    missing = np.isnan(values) & valid if values.dtype.kind == "f" else np.zeros(1, bool)
-    if not missing.any():
-        return values
     values, known = values.copy(), ~missing & valid
     for series, channel in np.argwhere(missing.any(axis=2)):
         holes, points = missing[series, channel], known[series, channel]
@@ -252,9 +317,11 @@ def _interpolated(values, valid):
 
 def _normalized(values, valid):
     """Each channel of each series to mean 0 and deviation 1; a constant one to zeros."""
-    values = values.astype(np.float64)
+    values = np.where(valid, values.astype(np.float64), 0)
+    peak = np.abs(values).max(axis=2, keepdims=True)
+    values /= np.where(peak > 0, peak, 1)  # squares of the largest numbers would overflow
     where = np.broadcast_to(valid, values.shape)
     mean = values.mean(axis=2, keepdims=True, where=where)
     std = values.std(axis=2, keepdims=True, where=where)
-    constant = std <= 1e-12 * np.abs(mean)
+    constant = std <= 1e-12
     return np.where(where & ~constant, (values - mean) / np.where(constant, 1, std), 0)

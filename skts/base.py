@@ -6,8 +6,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skts._net import ClassifierNet, RegressorNet
 from skts._tensors import SeriesDataset, out_of_memory_named
@@ -40,6 +39,10 @@ class SeriesEstimator(TrainingParams, ABC):
         ("unequal_length_in_ : bool", "Whether the training series differed in length."),
         ("n_features_in_ : int", "``n_channels_in_ * n_timepoints_in_``: the columns of a 2-D X."),
         ("feature_names_in_ : ndarray of str", "Column names, where X was a frame that has them."),
+        (
+            "channel_names_in_ : list",
+            "Channel names, where X was made of frames with a column for each channel.",
+        ),
     )
 
     @abstractmethod
@@ -59,8 +62,8 @@ class SeriesEstimator(TrainingParams, ABC):
         """The skorch net around a network."""
 
     @abstractmethod
-    def _learn_targets(self, y, weight):
-        """Keep on self what encoding and decoding of the targets need."""
+    def _learn_targets(self, y, weight, labels):
+        """Keep on self what encoding and decoding need; `labels` are all that will ever come."""
 
     @abstractmethod
     def _encoded(self, y):
@@ -114,15 +117,14 @@ class SeriesEstimator(TrainingParams, ABC):
             values, lengths = check_series(self, X, reset=previous is None)
             y = check_targets(self, y, values, numeric=not is_classifier(self))
             weight = check_sample_weight(sample_weight, values)
+            if not one_epoch:
+                weight = weight / weight.max()  # the mean of the largest numbers would overflow
+                weight = weight / weight[weight > 0].mean()
+            if previous is None:
+                self._learn_targets(y, weight, labels)
             # a series of weight 0 is one that is not there
             rows = slice(None) if weight.all() else np.flatnonzero(weight)
-            y, weight = y[rows], weight[rows]
-            if not one_epoch:
-                weight = weight / weight.mean()
-            if previous is None:
-                self._learn_targets(y if labels is None else np.asarray(labels), weight)
-            lengths = None if lengths is None else lengths[rows]
-            data = TrainingData(values[rows], lengths, self._encoded(y), weight)
+            data = TrainingData(values, lengths, self._encoded(y), weight).rows(rows)
             self.net_ = self._trained(data, previous, one_epoch)
         return self
 
@@ -145,26 +147,21 @@ class SeriesEstimator(TrainingParams, ABC):
             one_epoch=one_epoch,
         )
 
-    def _check_partial_fit_options(self):
-        needs_all = {
-            "validation_fraction": None,
-            "early_stopping_patience": None,
-            "restore_best": None,
-            "fine_tune_rounds": 0,
-        }
-        for name, unset in needs_all.items():
-            if getattr(self, name) != unset:
-                raise ValueError(
-                    f"{name} must be {unset} in partial_fit, which trains for one epoch, got "
-                    f"{getattr(self, name)!r}. Use fit, or set it to {unset}."
-                )
-
     def _outputs(self, X):
         """What the fitted net predicts, (n, n_outputs)."""
         check_is_fitted(self)
         values, lengths = check_series(self, X, reset=False)
-        with out_of_memory_named(self.batch_size):
-            return self.net_.predict_proba(SeriesDataset(values, lengths=lengths))
+        with out_of_memory_named(self.net_.batch_size):
+            outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths))
+        finite = np.isfinite(outputs).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"the network gives no finite number for {(~finite).sum()} series of X, the first "
+                f"of them series {finite.argmin()}, with values up to "
+                f"{np.abs(values[finite.argmin()]).max():.3g}. Bring X to the scale of the "
+                "training series, or fit with normalize='series'."
+            )
+        return outputs
 
 
 class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParams):
@@ -208,6 +205,8 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
                     "labels: pass a dict of weights, or sample_weight"
                 )
             fitted = "net_" in vars(self)
+            if classes is not None:
+                classes = column_or_1d(classes)
             if not fitted and classes is None:
                 raise ValueError(
                     "classes must be passed on the first call to partial_fit: all labels that "
@@ -216,7 +215,7 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
             if fitted and classes is not None and set(classes) != set(self.classes_):
                 raise ValueError(
                     f"classes must be {self.classes_.tolist()}, those of the first call, got "
-                    f"{list(classes)}. Leave classes out, or start with a new estimator."
+                    f"{classes.tolist()}. Leave classes out, or start with a new estimator."
                 )
             return self._fit(X, y, sample_weight, one_epoch=True, labels=classes)
 
@@ -268,13 +267,13 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
     def _make_net(self, *args, **kwargs):
         return ClassifierNet(*args, classes=np.arange(len(self.classes_)), **kwargs)
 
-    def _learn_targets(self, y, weight):
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
-        if len(self.classes_) < 2:
+    def _learn_targets(self, y, weight, labels):
+        self.classes_ = np.unique(y if labels is None else labels)
+        present = y[weight > 0] if labels is None else self.classes_
+        if (present == present[0]).all():
             raise ValueError(
                 f"{type(self).__name__} needs series of at least 2 classes, got 1 class: "
-                f"{self.classes_[0]!r}"
+                f"{present[0]!r}"
             )
 
     def _encoded(self, y):
@@ -290,8 +289,14 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
             data = oversampled(data, seed)
         if self.class_weight is None:
             return data, valid
-        per_class = compute_class_weight(
-            self.class_weight, classes=self.classes_, y=self.classes_[data.target]
+        if isinstance(self.class_weight, dict) and not set(self.class_weight) <= set(self.classes_):
+            raise ValueError(
+                f"the keys of class_weight must be among the classes {self.classes_.tolist()}, got "
+                f"{list(self.class_weight)}"
+            )
+        per_class, present = np.ones(len(self.classes_)), np.unique(data.target)
+        per_class[present] = compute_class_weight(
+            self.class_weight, classes=self.classes_[present], y=self.classes_[data.target]
         )
         return tuple(
             part and part._replace(weight=part.weight * per_class[part.target])
@@ -364,10 +369,12 @@ class SeriesRegressor(RegressorMixin, SeriesEstimator):
     def _make_net(self, *args, **kwargs):
         return RegressorNet(*args, **kwargs)
 
-    def _learn_targets(self, y, weight):
-        self.target_mean_ = float(np.average(y, weights=weight))
-        variance = np.average((y - self.target_mean_) ** 2, weights=weight)
-        self.target_scale_ = float(np.sqrt(variance)) or 1.0
+    def _learn_targets(self, y, weight, labels):
+        peak = np.abs(y).max() or 1.0  # squares of the largest numbers would overflow
+        mean = np.average(y / peak, weights=weight)
+        variance = np.average((y / peak - mean) ** 2, weights=weight)
+        self.target_mean_ = float(mean * peak)
+        self.target_scale_ = float(np.sqrt(variance) * peak) or 1.0
 
     def _encoded(self, y):
         return ((y - self.target_mean_) / self.target_scale_).astype(np.float32)

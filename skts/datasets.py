@@ -124,32 +124,51 @@ def _from_folders(name, folders):
     for folder in folders:
         files = {split: _file(folder, name, split) for split in SPLITS}
         if all(files.values()):
-            return {split: _read(file) for split, file in files.items()}
+            if files["train"].suffix == ".tsv":
+                return _read_tsv(files)
+            return {split: _read_ts(file) for split, file in files.items()}
     return None
 
 
-def _read(file):
-    if file.suffix == ".tsv":
-        return _read_tsv(file)
+def _read_ts(file):
     from sktime.datasets import load_from_tsfile
 
     X, y = load_from_tsfile(str(file), return_data_type="nested_univ")
     return _from_nested(X), y
 
 
-def _read_tsv(file):
-    """A label, then values; NaN at the end of a row is padding unless the file also has others."""
+def _read_tsv(files):
+    """A label, then values; NaN at the end of a row is padding unless the set also has others."""
     import pandas as pd
 
-    table = pd.read_csv(file, sep="\t", header=None, dtype={0: str})
-    values = table.iloc[:, 1:].to_numpy(dtype=np.float64)
-    missing = np.isnan(values)
-    n_padded = np.logical_and.accumulate(missing[:, ::-1], axis=1).sum(axis=1)
-    if missing.sum() > n_padded.sum():
-        n_padded[:] = 0  # no set of the archive has both: these are missing values
-    ends = values.shape[1] - n_padded
-    series = [row[None, :end] for row, end in zip(values, ends, strict=True)]
-    return series, table[0].to_numpy(dtype=str)
+    tables = {
+        split: pd.read_csv(
+            file,
+            sep="\t",
+            header=None,
+            dtype={0: str},
+            keep_default_na=False,
+            na_values=["NaN", ""],
+        )
+        for split, file in files.items()
+    }
+    values = {s: table.iloc[:, 1:].to_numpy(dtype=np.float64) for s, table in tables.items()}
+    padded = {split: _n_padded(array) for split, array in values.items()}
+    if any(np.isnan(values[split]).sum() > padded[split].sum() for split in files):
+        # no set of the archive has both: these are missing values
+        padded = {split: np.zeros_like(n) for split, n in padded.items()}
+    return {
+        split: (
+            [row[None, : len(row) - n] for row, n in zip(array, padded[split], strict=True)],
+            tables[split][0].to_numpy(dtype=str),
+        )
+        for split, array in values.items()
+    }
+
+
+def _n_padded(values):
+    """How many NaN stand at the end of each row."""
+    return np.logical_and.accumulate(np.isnan(values)[:, ::-1], axis=1).sum(axis=1)
 
 
 def _from_sktime(name, folders):

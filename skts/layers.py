@@ -1,5 +1,7 @@
 """Torch blocks that two or more architectures use."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -131,11 +133,17 @@ class ConvBranch(nn.Module):
 
     def __init__(self, n_channels, *, filters, kernel_sizes, squeeze_excite=False):
         super().__init__()
-        widths = [n_channels, *filters]
+        if len(filters) != len(kernel_sizes):
+            raise ValueError(
+                "kernel_sizes must have one entry for each of filters: "
+                f"{len(filters)} for filters={filters}, got {kernel_sizes}"
+            )
+        widths = [n_channels, *map(int, filters)]
         self.blocks = nn.ModuleList(
-            ConvBlock(*shape) for shape in zip(widths, filters, kernel_sizes, strict=False)
+            ConvBlock(*shape, int(kernel_size))
+            for shape, kernel_size in zip(pairwise(widths), kernel_sizes, strict=True)
         )
-        gated = filters[:-1] if squeeze_excite else ()
+        gated = widths[1:-1] if squeeze_excite else ()
         self.gates = nn.ModuleList(SqueezeExcite(n_filters) for n_filters in gated)
 
     def feature_maps(self, x, mask=None):

@@ -1,6 +1,7 @@
 """Training recipes of the sources, as plain dicts: ``LSTMFCNClassifier(**recipes.karim2017)``.
 
-A recipe holds training options alone, so that it fits every classifier.
+A recipe holds training options alone, so that it fits every classifier. For a regressor leave out
+`class_weight` and `oversample`, which it does not have.
 """
 
 import torch
@@ -35,6 +36,9 @@ columbia2024 = _ADAM | {
     "early_stopping_patience": 15,
     "restore_best": "valid_loss",
 }
+
+#: Columbia study, with the same refinement.
+columbia2024_refined = columbia2024 | {"fine_tune_rounds": 5}
 
 #: Swartz. Minority classes oversampled; no schedule.
 swartz2025 = _ADAM | {

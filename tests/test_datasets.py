@@ -42,6 +42,13 @@ def test_missing_values_stay(tmp_path):
     np.testing.assert_array_equal(X, [[1, np.nan, 3], [4, 5, np.nan], [7, 8, 9]])
 
 
+def test_missing_values_of_one_split_make_them_so_in_both(tmp_path):
+    write_tsv(tmp_path, "Own", [["NA", 1, "NaN", 3]], [["b", 7, 8, "NaN"]])
+    X, y = load_ucr("Own", path=tmp_path)
+    np.testing.assert_array_equal(X, [[1, np.nan, 3], [7, 8, np.nan]])
+    assert y.tolist() == ["NA", "b"]
+
+
 def test_the_environment_names_the_folder(tmp_path, monkeypatch):
     write_tsv(tmp_path, "Own", [[1, 0.5]], [[2, 5]])
     monkeypatch.setenv("SKTS_DATA", str(tmp_path))

@@ -16,9 +16,9 @@ FLOORS = [
     ["_training"],
     ["base"],
     ["models"],
-    ["recipes"],
+    ["recipes", "datasets"],
     ["__init__"],
-    ["datasets", "discovery"],
+    ["discovery"],
     ["demo"],
     ["cli"],
 ]

@@ -90,6 +90,41 @@ def test_batch_norm_of_a_single_value_keeps_the_running_averages():
     assert norm.running_var.eq(1).all()
 
 
+@pytest.mark.parametrize(("n_batches", "share"), [(0, 1.0), (10, 0.5), (90, 0.1), (100_000, 0.01)])
+def test_running_averages_look_back_over_a_tenth_then_over_keras_decay(n_batches, share):
+    norm = BatchNorm(1)
+    norm.num_batches_tracked.fill_(n_batches)
+    norm(torch.full((2, 1, 3), 5.0))
+    assert norm.running_mean.item() == pytest.approx(5 * share)
+    assert norm.running_var.item() == pytest.approx(1 - share, abs=1e-6)
+
+
+def test_dropout_acts_on_the_last_hidden_state_alone():
+    network = LSTMFCN(1, 20, 2, n_cells=64).train()
+    x = torch.randn(8, 1, 20)
+    with torch.no_grad():
+        network.head.weight[:, :64] = 0
+        torch.testing.assert_close(network(x), network(x), rtol=0, atol=0)
+        network.head.weight[:, :64] = 1
+        network.head.weight[:, 64:] = 0
+        ratio = (network.dropout(torch.ones(10_000)) == 0).float().mean().item()
+        assert ratio == pytest.approx(0.8, abs=0.02)
+        assert not torch.equal(network(x), network(x))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"filters": (8, 8, 8), "kernel_sizes": (8, 5)}, "3 for filters=.* got .8, 5."),
+        ({"cell": "lstms"}, "cell must be one of .*'dense'.* got 'lstms'"),
+        ({"cell": "dense", "attention": True}, "with attention=True, got 'dense'"),
+    ],
+)
+def test_the_plain_module_refuses_what_it_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        LSTMFCN(1, 10, 2, **options)
+
+
 def test_even_kernel_takes_its_extra_zero_on_the_right():
     block = seeded(ConvBlock, 1, 1, 2)
     torch.nn.init.ones_(block.conv.weight)

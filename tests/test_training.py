@@ -1,10 +1,12 @@
 """Every training option does what it says."""
 
+import copy
 import io
 import pickle
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 
 import numpy as np
@@ -31,7 +33,7 @@ class Recorder(Callback):
     """Keeps what each step of training sees."""
 
     def __init__(self):
-        self.batches, self.rates, self.seen, self.losses = [], [], [], []
+        self.batches, self.rates, self.losses, self.weights = [], [], [], []
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         if training:
@@ -40,12 +42,17 @@ class Recorder(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         self.losses.append(net.history[-1, "train_loss"])
+        self.weights.append(copy.deepcopy(net.module_.state_dict()))
 
 
 def recorded(**options):
+    return recorded_on(X, Y, **options)
+
+
+def recorded_on(X, y, **options):
     recorder = Recorder()
     clf = small(LSTMFCNClassifier, **({"max_epochs": 4, "callbacks": [recorder]} | options))
-    return clf.fit(X, Y), recorder
+    return clf.fit(X, y), recorder
 
 
 def run_python(source):
@@ -79,12 +86,12 @@ class TestOptionsAreChecked:
             ("restore_best", True, "one of None, 'train_loss', 'valid_loss'"),
             ("normalize", "batch", "one of None, 'series'"),
             ("missing", "drop", "one of 'raise', 'interpolate'"),
-            ("device", "cuda:", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
+            ("device", "cuda:01", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
             ("precision", "float16", "one of 'float32', 'bfloat16', 'auto'"),
             ("callbacks", [print], "None or a list of skorch callbacks"),
             ("warm_start", 1, "True or False"),
-            ("verbose", -1, "an integer of at least 0"),
-            ("random_state", "0", "None or an integer of at least 0 or a numpy.random.RandomState"),
+            ("verbose", -1, "True or False or an integer of at least 0"),
+            ("random_state", 2**32, "None or an integer of at least 0 and at most 4294967295 or"),
             ("class_weight", "equal", "one of 'balanced', None or a dict"),
             ("oversample", None, "True or False"),
             ("n_cells", 0, "an integer of at least 1"),
@@ -118,7 +125,13 @@ class TestOptionsAreChecked:
             ),
             ({"restore_best": "valid_loss"}, "validation_fraction must be .*got None"),
             ({"optimizer": torch.optim.LBFGS}, "LBFGS takes no weight decay.*must be 0, got 0.01"),
-            ({"class_weight": {"c": 2.0}}, "not in class_weight"),
+            (
+                {"class_weight": {"a": 1, "c": 2}},
+                r"among the classes .*'b'\], got \['a', 'c'\]",
+            ),
+            ({"class_weight": {"a": -1.0}}, "finite and not negative"),
+            ({"class_weight": {"a": np.nan}}, "finite and not negative"),
+            ({"class_weight": {"a": 0, "b": 0}}, "finite and not negative"),
             ({"validation_fraction": 0.01}, "cannot be stratified over 2 classes"),
         ],
     )
@@ -147,17 +160,20 @@ class TestSchedule:
         assert set(recorded(lr=0.02, lr_schedule=None)[1].rates) == {0.02}
 
     def test_plateau_follows_the_training_loss(self):
-        options = {"lr_schedule": "plateau", "plateau_patience": 1, "min_lr": 0.0}
+        options = {"lr_schedule": "plateau", "plateau_patience": 2, "min_lr": 0.0}
         clf, recorder = recorded(max_epochs=40, lr=0.05, plateau_factor=0.5, **options)
         best, waited, rate, expected = np.inf, 0, 0.05, []
         for loss in clf.history_[:, "train_loss"]:
             expected += [rate] * 3
-            waited = 0 if loss < best * (1 - 1e-4) else waited + 1
-            best = min(best, loss)
-            if waited > 1:
+            waited = 0 if loss < best - 1e-4 else waited + 1
+            best = loss if waited == 0 else best
+            if waited == 2:
                 rate, waited = rate * 0.5, 0
         assert len(set(expected)) > 2
         assert recorder.rates == pytest.approx(expected)
+
+    def test_too_few_steps_for_a_cycle_are_taken_at_lr(self):
+        assert recorded(lr=0.02, max_epochs=1)[1].rates == [0.02] * 3
 
     def test_refinement_rounds_lower_the_rate_and_halve_the_batch(self):
         clf, recorder = recorded(
@@ -170,11 +186,11 @@ class TestSchedule:
 
     def test_refinement_keeps_the_best_weights_of_all_rounds(self):
         best = {"restore_best": "train_loss", "lr": 0.5, "lr_schedule": None, "min_lr": 0.0}
-        clf, _ = recorded(max_epochs=4, fine_tune_rounds=2, **best)
-        callback = dict(clf.net_.callbacks_)["best_weights"]
-        assert callback.loss_ == min(clf.history_[:, "train_loss"])
+        clf, recorder = recorded(max_epochs=4, fine_tune_rounds=2, **best)
+        best = int(np.argmin(clf.history_[:, "train_loss"]))
+        assert len(recorder.weights) == 12
         for name, value in clf.net_.module_.state_dict().items():
-            torch.testing.assert_close(value, callback.weights_[name])
+            torch.testing.assert_close(value, recorder.weights[best][name], rtol=0, atol=0)
 
 
 class TestValidationSplit:
@@ -197,6 +213,17 @@ class TestValidationSplit:
         assert np.isfinite(clf.history_[:, ("train_loss", "valid_loss", "valid_acc")]).all()
         assert clf.net_.train_split is None
 
+    def test_a_plateau_watches_the_validation_loss(self):
+        clf, _ = recorded(validation_fraction=0.25, lr_schedule="plateau")
+        assert dict(clf.net_.callbacks_)["lr_schedule"].monitor == "valid_loss"
+
+    def test_oversampling_comes_after_the_split(self):
+        clf, recorder = recorded_on(
+            X, np.repeat(["a", "b"], [28, 12]), validation_fraction=0.25, oversample=True
+        )
+        assert sum(recorder.batches) == 4 * 2 * 21
+        assert sum(batch["valid_batch_size"] for batch in clf.history_[0, "batches"][-1:]) == 10
+
     def test_the_validation_series_are_not_trained_on(self):
         _, recorder = recorded(validation_fraction=0.25)
         assert sum(recorder.batches) == 4 * 30
@@ -216,15 +243,20 @@ class TestValidationSplit:
         assert np.argmin(losses) == len(losses) - 3
 
     def test_restored_weights_have_the_lowest_validation_loss(self):
-        clf, _ = recorded(validation_fraction=0.25, restore_best="valid_loss", lr=0.1)
-        _, valid = hold_out(
-            data(np.searchsorted(clf.classes_, Y))._replace(values=X[:, None].astype(np.float32)),
-            0.25,
-            stratify=True,
-            seed=0,
-        )
+        weight = np.linspace(0.5, 1.5, 40)  # of mean 1: fit leaves them as they are
+        clf = small(
+            LSTMFCNClassifier,
+            max_epochs=4,
+            validation_fraction=0.25,
+            restore_best="valid_loss",
+            lr=0.1,
+        ).fit(X, Y, sample_weight=weight)
+        both = data(np.searchsorted(clf.classes_, Y))
+        both = both._replace(values=X[:, None].astype(np.float32), weight=weight)
+        _, valid = hold_out(both, 0.25, stratify=True, seed=0)
         p = clf.predict_proba(valid.values)[np.arange(len(valid.target)), valid.target]
-        assert -np.log(p).mean() == pytest.approx(min(clf.history_[:, "valid_loss"]), rel=1e-4)
+        loss = -(valid.weight * np.log(p)).mean()
+        assert loss == pytest.approx(min(clf.history_[:, "valid_loss"]), rel=1e-4)
 
     def test_a_regressor_splits_too(self):
         reg = small(LSTMFCNRegressor, max_epochs=2, validation_fraction=0.25).fit(X, TARGET)
@@ -239,10 +271,8 @@ class TestWeights:
         assert set(more.weight[more.target == 1]) <= set(range(30, 40))
 
     def test_oversampling_trains_on_more(self):
-        recorder = Recorder()
-        clf = small(LSTMFCNClassifier, max_epochs=1, oversample=True, callbacks=[recorder])
-        clf.fit(X[:30], np.repeat(["a", "b"], [20, 10]))
-        assert sum(recorder.batches) == 40
+        y = np.repeat(["a", "b"], [20, 10])
+        assert sum(recorded_on(X[:30], y, oversample=True, max_epochs=1)[1].batches) == 40
 
     def test_class_weights_are_sample_weights(self):
         y = np.repeat(["a", "b"], [30, 10])
@@ -258,19 +288,47 @@ class TestWeights:
         unweighted = small(LSTMFCNClassifier, max_epochs=3).fit(X, y).predict_proba(X)
         assert np.abs(unweighted - by_sample).max() > 1e-3
 
-    @pytest.mark.parametrize(("cls", "y"), [(LSTMFCNClassifier, Y), (LSTMFCNRegressor, TARGET)])
+    @pytest.mark.parametrize(
+        ("cls", "y"), [(LSTMFCNClassifier, Y == "a"), (LSTMFCNRegressor, TARGET)]
+    )
     def test_a_weight_of_zero_is_a_series_that_is_not_there(self, cls, y):
         weight = np.where(np.arange(40) < 30, 1.0, 0.0)
         weighted = small(cls, max_epochs=3).fit(X, y, sample_weight=weight)
         without = small(cls, max_epochs=3).fit(X[:30], y[:30])
-        np.testing.assert_array_equal(weighted.predict(X), without.predict(X))
+        predicted, expected = (
+            est.predict_proba(X) if cls is LSTMFCNClassifier else est.predict(X)
+            for est in (weighted, without)
+        )
+        np.testing.assert_allclose(predicted, expected, rtol=1e-12)
 
-    def test_only_relative_weights_count(self):
+    @pytest.mark.parametrize("scale", [1000.0, 1e308])
+    def test_only_relative_weights_count(self, scale):
         fits = [
             small(LSTMFCNClassifier, max_epochs=2).fit(X, Y, np.full(40, w)).predict_proba(X)
-            for w in (1.0, 1000.0)
+            for w in (1.0, scale)
         ]
         np.testing.assert_array_equal(*fits)
+
+    def test_a_class_of_weight_zero_stays_a_class(self):
+        y = np.arange(40) % 3
+        clf = small(LSTMFCNClassifier, max_epochs=1, class_weight="balanced")
+        assert clf.fit(X, y, sample_weight=y < 2).classes_.tolist() == [0, 1, 2]
+
+    def test_a_regressor_standardises_by_weighted_moments(self):
+        weight = np.arange(40.0)
+        reg = small(LSTMFCNRegressor, max_epochs=1).fit(X, TARGET, sample_weight=weight)
+        mean = np.average(TARGET, weights=weight)
+        assert reg.target_mean_ == pytest.approx(mean)
+        variance = np.average((TARGET - mean) ** 2, weights=weight)
+        assert reg.target_scale_ == pytest.approx(np.sqrt(variance))
+
+    @pytest.mark.parametrize("scale", [1e160, 1e-200])
+    def test_a_regressor_takes_targets_of_any_scale(self, scale):
+        plain, scaled = (
+            small(LSTMFCNRegressor, max_epochs=3).fit(X, TARGET * s).predict(X) / s
+            for s in (1.0, scale)
+        )
+        np.testing.assert_allclose(scaled, plain, rtol=1e-4)
 
 
 class TestBatches:
@@ -385,14 +443,19 @@ class TestFailureLeavesNothing:
         y = np.arange(40) % 2
         est = small(cls, max_epochs=2, warm_start=warm_start).fit(X, y)
         before, attributes = est.predict(X), set(vars(est))
-        est.set_params(callbacks=[self.Failing()])
+        fitted = {"warm_start": warm_start, "callbacks": None, "normalize": None}
+        state = copy.deepcopy(est.net_.optimizer_.state_dict())
+        est.set_params(callbacks=[self.Failing()], normalize="series")
         with pytest.raises(OSError, match="disk full"):
             est.fit(X, 1 - y)
         with pytest.raises(OSError, match="disk full"):
             est.partial_fit(X, 1 - y)
         with pytest.raises(ValueError, match="inconsistent"):
-            est.set_params(callbacks=None).fit(X, y[:-1])
+            est.set_params(**fitted).fit(X, y[:-1])
         np.testing.assert_array_equal(est.predict(X), before)
+        for index, entry in est.net_.optimizer_.state_dict()["state"].items():
+            for name, value in entry.items():
+                torch.testing.assert_close(value, state["state"][index][name], rtol=0, atol=0)
         assert set(vars(est)) == attributes
 
     def test_a_new_estimator_stays_unfitted(self):
@@ -469,6 +532,15 @@ class TestRepeatability:
         assert torch.equal(torch.get_rng_state(), torch_before)
         assert pickle.dumps(np.random.get_state()) == numpy_before
 
+    def test_threads_do_not_mix_their_random_numbers(self):
+        def probabilities(_):
+            return small(LSTMFCNClassifier, max_epochs=5).fit(X, Y).predict_proba(X)
+
+        alone = probabilities(None)
+        with ThreadPoolExecutor(3) as pool:
+            for together in pool.map(probabilities, range(3)):
+                np.testing.assert_array_equal(together, alone)
+
     def test_seeds_differ_and_a_random_state_moves_on(self):
         def probabilities(seed):
             return (
@@ -527,7 +599,9 @@ class TestPrecision:
             for p in ("float32", "bfloat16")
         )
         assert b.score(X, Y) == a.score(X, Y) == 1.0
-        assert not np.array_equal(a.predict_proba(X), b.predict_proba(X))
+        in_bfloat16 = b.predict_proba(X)
+        b.net_.autocast = None
+        assert not np.array_equal(b.predict_proba(X), in_bfloat16)
         assert {p.dtype for p in b.net_.module_.parameters()} == {torch.float32}
 
     def test_auto_is_bfloat16_where_the_processor_has_it(self):
@@ -546,7 +620,7 @@ class TestRecipes:
     )
     def test_every_recipe_trains(self, name):
         recipe = vars(recipes)[name] | {"max_epochs": 2}
-        assert small(LSTMFCNClassifier, **recipe).fit(X, Y).score(X, Y) >= 0
+        assert len(small(LSTMFCNClassifier, **recipe).fit(X, Y).history_) >= 2
 
     def test_the_papers_recipe(self):
         clf = LSTMFCNClassifier(**recipes.karim2017)
@@ -560,6 +634,34 @@ def test_network_and_optimiser_are_skorchs():
     assert isinstance(clf.net_.optimizer_, torch.optim.RMSprop)
     assert isinstance(clf.net_.module_, skts.models.LSTMFCN)
     assert not clf.net_.module_.training
+
+
+def test_optimiser_options_reach_the_optimiser():
+    clf, _ = recorded(weight_decay=0.123, lr_schedule=None, lr=0.01)
+    assert {g["weight_decay"] for g in clf.net_.optimizer_.param_groups} == {0.123}
+
+
+def test_numpys_numbers_are_numbers():
+    clf = small(
+        LSTMFCNClassifier,
+        max_epochs=np.int64(5),
+        batch_size=np.int64(16),
+        n_cells=np.int64(3),
+        filters=tuple(np.array([4, 4, 4])),
+        kernel_sizes=tuple(np.array([3, 3, 3])),
+        dimension_shuffle=np.True_,
+        fine_tune_rounds=np.int64(1),
+        lr=np.float32(0.01),
+    )
+    assert len(clf.fit(X, Y).history_) == 10
+
+
+def test_a_fitted_net_carries_weights_and_optimiser_and_no_more():
+    clf = LSTMFCNClassifier(max_epochs=2, restore_best="train_loss").fit(X, Y)
+    n_bytes = sum(4 * p.numel() for p in clf.net_.module_.parameters())
+    # untrained and trained weights, two moments; and two before them in nothing else
+    assert len(pickle.dumps(clf)) < 4.5 * n_bytes
+    assert {p.device.type for p in clf.net_.module.parameters()} == {"cpu"}
 
 
 def test_second_order_optimisers_work():

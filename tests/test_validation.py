@@ -100,6 +100,11 @@ def test_normalisation_is_per_series_and_channel_over_valid_points():
     np.testing.assert_array_equal(values[1], [[-1, 1, -1, 1]] * 2)
 
 
+def test_the_largest_numbers_normalise_too():
+    with_ordinary, with_large = (read(FLAT * s, normalize="series")[0] for s in (1.0, 1e300))
+    np.testing.assert_allclose(with_large, with_ordinary, atol=1e-6)
+
+
 @pytest.mark.parametrize("offset", [0.1, 3e7, 1e-20])
 def test_a_constant_series_normalises_to_zeros(offset):
     assert not read(np.full((2, 7), offset), normalize="series")[0].any()
@@ -114,7 +119,11 @@ BAD_X = {
     "empty cube": (np.empty((12, 2, 0)), ValueError, r"not empty; got .* \(12, 2, 0\)"),
     "empty list": ([], ValueError, "1D array"),
     "ragged lists": ([[1, 2, 3], [4, 5]], ValueError, r"nested lists.*np.asarray"),
-    "ragged object": (np.array([FLAT[0], FLAT[1, :3]], dtype=object), ValueError, r"list\(X\)"),
+    "ragged object": (
+        np.array([FLAT[0], FLAT[1, :3]], dtype=object),
+        ValueError,
+        "ndarray of series. Pass",
+    ),
     "4-D": (np.zeros((12, 2, 3, 4)), ValueError, r"shape \(12, 2, 3, 4\)"),
     "1-D": (FLAT[0], ValueError, "Reshape your data"),
     "strings": (np.full((12, 9), "a"), ValueError, "bytes/strings"),
@@ -124,6 +133,32 @@ BAD_X = {
     "channels differ": ([CUBE[0], CUBE[1, :1]], ValueError, "series 0 .* has 2, series 1 has 1"),
     "an empty series": ([FLAT[0], FLAT[0, :0]], ValueError, r"series 1 of the list .* \(1, 0\)"),
     "a scalar": ([FLAT[0], FLAT[0, 0]], ValueError, r"series 1 of the list .* \(\)"),
+    "empty frame": (pd.DataFrame(), ValueError, r"not empty; got a DataFrame of shape \(0, 0\)"),
+    "a Series": (
+        pd.Series(FLAT[0], index=list("abcdefghi")),
+        ValueError,
+        "2-dimensional container",
+    ),
+    "a Series of series": (
+        pd.Series(list(FLAT), index=range(1, 13)),
+        ValueError,
+        "of series. Pass",
+    ),
+    "a column of dates": (
+        pd.DataFrame({"a": [1.0, 2.0], "b": pd.to_datetime(["2020", "2021"])}),
+        TypeError,
+        "real numbers, got columns of dtypes .*datetime",
+    ),
+    "a panel out of order": (
+        convert_to(CUBE, "pd-multiindex", as_scitype="Panel").iloc[::-1],
+        ValueError,
+        "time points sorted",
+    ),
+    "frames at odds": (
+        [pd.DataFrame({"u": [1.0], "v": [2.0]}), pd.DataFrame({"v": [1.0], "u": [2.0]})],
+        ValueError,
+        r"channels \['u', 'v'\] in this order",
+    ),
     "text series": ([FLAT[0], np.array(["a"])], TypeError, "real numbers"),
 }
 
@@ -159,9 +194,17 @@ def test_bad_labels_are_named(y, error, message):
         LSTMFCNClassifier().fit(FLAT, y)
 
 
-@pytest.mark.parametrize("y", [["a"] * 12, np.full(12, "a")])
-def test_text_is_no_target_of_a_regressor(y):
-    with pytest.raises(ValueError, match="could not convert string to float"):
+@pytest.mark.parametrize(
+    ("y", "error", "message"),
+    [
+        (["a"] * 12, ValueError, "could not convert string to float"),
+        (np.full(12, "a"), ValueError, "could not convert string to float"),
+        ([None] + [1.0] * 11, ValueError, "Input y contains NaN"),
+        (np.full(12, "2020", dtype="datetime64[Y]"), TypeError, "real numbers, got .*datetime64"),
+    ],
+)
+def test_what_is_no_target_of_a_regressor(y, error, message):
+    with pytest.raises(error, match=message):
         LSTMFCNRegressor().fit(FLAT, y)
 
 
@@ -170,6 +213,7 @@ def test_text_is_no_target_of_a_regressor(y):
     [
         (-np.ones(12), "Negative values"),
         (np.full(12, np.nan), "NaN"),
+        (float("nan"), "sample_weight contains NaN"),
         (np.zeros(12), "at least one non-zero"),
         (np.ones(3), r"sample_weight.shape == \(3,\)"),
     ],
@@ -183,6 +227,31 @@ def test_bad_weights_are_named(weight, message):
 def test_predict_before_fit(cls):
     with pytest.raises(NotFittedError, match="not fitted yet"):
         cls().predict(FLAT)
+
+
+def test_infinity_beside_missing_values_is_named_as_such():
+    X = FLAT.copy()
+    X[0, :2] = np.nan, np.inf
+    with pytest.raises(ValueError, match="infinity.*at time point 1. Replace it"):
+        read(X, missing="interpolate")
+
+
+@pytest.mark.parametrize("cls", [LSTMFCNClassifier, LSTMFCNRegressor])
+def test_a_prediction_that_is_no_number_is_an_error(cls):
+    est = small(cls, max_epochs=1).fit(FLAT, LABELS)
+    X = FLAT.copy()
+    X[3] = 3e38
+    with pytest.raises(ValueError, match="1 series of X, the first of them series 3.*normalize"):
+        est.predict(X)
+
+
+def test_channels_by_another_order_of_names_are_refused():
+    X = convert_to(CUBE, "pd-multiindex", as_scitype="Panel").set_axis(["u", "v"], axis=1)
+    clf = small(LSTMFCNClassifier, max_epochs=1).fit(X, LABELS)
+    assert clf.channel_names_in_ == ["u", "v"]
+    with pytest.raises(ValueError, match=r"\['u', 'v'\] in this order.* got \['v', 'u'\]"):
+        clf.predict(X[["v", "u"]])
+    np.testing.assert_array_equal(clf.predict_proba(X), clf.predict_proba(CUBE))
 
 
 class TestShapeAtPredict:

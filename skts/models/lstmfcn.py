@@ -51,6 +51,12 @@ class LSTMFCN(nn.Module):
         squeeze_excite=False,
     ):
         super().__init__()
+        cells = ("lstm", "gru", "rnn") if attention else ("lstm", "gru", "rnn", "dense")
+        if cell not in cells:
+            raise ValueError(
+                f"cell must be one of {cells} with attention={attention}, got {cell!r}"
+            )
+        n_cells = int(n_cells)
         self.dimension_shuffle = dimension_shuffle
         self.conv = ConvBranch(
             n_channels, filters=filters, kernel_sizes=kernel_sizes, squeeze_excite=squeeze_excite
@@ -63,7 +69,7 @@ class LSTMFCN(nn.Module):
         else:
             self.recurrent = RecurrentCells(n_features, n_cells, cell)
         self.dropout = nn.Dropout(dropout)
-        self.head = Linear(n_cells + filters[-1], n_outputs)
+        self.head = Linear(n_cells + int(filters[-1]), n_outputs)
 
     def forward(self, x, lengths=None):
         if lengths is not None:

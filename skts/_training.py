@@ -293,6 +293,7 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
                 lr=max(options.lr * PAPER_DECAY**i, min(options.lr, options.min_lr)),
                 batch_size=max(1, int(options.batch_size) // 2**i),
             )
+            net.initialize_optimizer()  # a round is a training of its own
             net.fit_on(training, validation)
         net.release()
         return net

@@ -131,7 +131,8 @@ class SeriesEstimator(TrainingParams, ABC):
     def _trained(self, data, previous, one_epoch):
         seed = draw_seed(self.random_state)
         if one_epoch and previous is not None:
-            seed += len(previous.history)  # another order of the batches in every call
+            # another order of the batches in every call
+            seed = (seed + len(previous.history)) % 2**32
         data, valid = hold_out(
             data, self.validation_fraction, stratify=is_classifier(self), seed=seed
         )

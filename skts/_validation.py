@@ -1,6 +1,5 @@
 """Anything array-like to float32 series (n, C, T) and their lengths; the only judge of input."""
 
-from numbers import Number
 from typing import NamedTuple
 
 import numpy as np
@@ -141,7 +140,7 @@ def _unwrapped(X):
             ) from error
     if hasattr(X, "detach"):
         return X.detach().cpu().double().numpy()
-    if getattr(X, "ndim", None) == 1 and not isinstance(next(iter(X), ""), (str, Number)):
+    if getattr(X, "ndim", None) == 1 and _holds_series(next(iter(X), None)):
         raise ValueError(
             f"{CONTAINERS}; got a one-dimensional {type(X).__name__} of series. Pass "
             "[np.asarray(series) for series in X]."
@@ -187,8 +186,11 @@ def _is_pandas_panel(X):
     """A pandas frame whose rows are not series: multi-index, or nested with series in its cells."""
     if not _is_pandas(X):
         return False
-    nested = X.size > 0 and not isinstance(X.iat[0, 0], str) and hasattr(X.iat[0, 0], "__len__")
-    return nested or X.index.nlevels > 1
+    return X.index.nlevels > 1 or (X.size > 0 and _holds_series(X.iat[0, 0]))
+
+
+def _holds_series(cell):
+    return hasattr(cell, "__len__") and not isinstance(cell, str)
 
 
 def _stacked(series):

@@ -126,6 +126,7 @@ BAD_X = {
     ),
     "4-D": (np.zeros((12, 2, 3, 4)), ValueError, r"shape \(12, 2, 3, 4\)"),
     "1-D": (FLAT[0], ValueError, "Reshape your data"),
+    "1-D bools": (FLAT[0] > 0, ValueError, "Reshape your data"),
     "strings": (np.full((12, 9), "a"), ValueError, "bytes/strings"),
     "objects": (np.full((12, 9), object(), dtype=object), TypeError, "argument must be"),
     "dates": (np.zeros((12, 9), dtype="datetime64[s]"), TypeError, "real numbers.*datetime64"),

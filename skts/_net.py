@@ -109,8 +109,8 @@ class SeriesNet(NeuralNet):
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         if not self.initialized_:
             self.initialize()
-        self.notify("on_train_begin", X=X, y=y)
         with contextlib.suppress(EarlyStop):
+            self.notify("on_train_begin", X=X, y=y)
             self.fit_loop(X, y, **fit_params)
         self.notify("on_train_end", X=X, y=y)
         self._set_training(False)
@@ -126,7 +126,7 @@ class SeriesNet(NeuralNet):
         """Let go of what only training needs: copies of the weights and of the optimiser."""
         for _, callback in self.callbacks_:
             if isinstance(callback, BestWeights):
-                callback.weights_ = None
+                callback.initialize()
             elif isinstance(callback, LRScheduler):
                 callback.lr_scheduler_ = None
 
@@ -199,7 +199,8 @@ class BestWeights(Callback):
             self.loss_, self.weights_ = loss, copy.deepcopy(net.module_.state_dict())
 
     def on_train_end(self, net, **kwargs):
-        net.module_.load_state_dict(self.weights_)
+        if self.weights_ is not None:  # where training ended within its first epoch there is none
+            net.module_.load_state_dict(self.weights_)
 
 
 class OneCycle(LRScheduler):

@@ -4,6 +4,7 @@ A class below :class:`Params` states each constructor argument once, as ``name: 
 that line gives the keyword argument, its default, its documentation and its check.
 """
 
+import contextlib
 import dataclasses
 import inspect
 import textwrap
@@ -143,3 +144,15 @@ def _parameter(field):
     default = getattr(field.default, "__name__", repr(field.default))
     text = f"{field.metadata['doc']} Must be {field.metadata['rule'].text}."
     return _entry(f"{field.name} : {kind}, default={default}", text)
+
+
+@contextlib.contextmanager
+def unchanged_on_error(estimator):
+    """Undo whatever the block set on the estimator if it fails, even by an interrupt."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -27,6 +27,21 @@ class InputOptions(NamedTuple):
     fixed_length: bool
 
 
+def input_options(estimator):
+    return InputOptions(estimator.missing, estimator.normalize, estimator._needs_fixed_length())
+
+
+def check_goes_on(estimator):
+    """Raise ValueError unless series are still read as in the fit that training goes on from."""
+    now, then = input_options(estimator), estimator._input_options
+    if now != then:
+        raise ValueError(
+            "training can only go on with series read as before: missing, normalize and whether "
+            f"the network takes one length must be {tuple(then)}, got {tuple(now)}. Undo the "
+            "change, or fit anew (warm_start=False)."
+        )
+
+
 class Panel(NamedTuple):
     """Series as the networks read them.
 
@@ -62,6 +77,7 @@ def check_series(estimator, X, *, reset):
     if reset:
         for name in ("feature_names_in_", "channel_names_in_"):  # of an earlier fit
             vars(estimator).pop(name, None)
+        estimator._input_options = input_options(estimator)
     _check_channel_names(estimator, X, reset)
     values, lengths = _read(estimator, X, reset)
     if reset:
@@ -129,7 +145,7 @@ def _unwrapped(X):
         X = _frames(X)
     if isinstance(X, (list, tuple)) and len(X) and all(hasattr(x, "shape") for x in X):
         # a frame holds time points in its rows, an array in its last axis
-        return [np.asarray(x).T if hasattr(x, "columns") else np.asarray(x) for x in X]
+        return [_array(x).T if hasattr(x, "columns") else _array(x) for x in X]
     if isinstance(X, (list, tuple)):
         try:
             return np.asarray(X)
@@ -139,13 +155,25 @@ def _unwrapped(X):
                 "[np.asarray(series) for series in X]."
             ) from error
     if hasattr(X, "detach"):
-        return X.detach().cpu().double().numpy()
+        return _array(X)
     if getattr(X, "ndim", None) == 1 and _holds_series(next(iter(X), None)):
         raise ValueError(
             f"{CONTAINERS}; got a one-dimensional {type(X).__name__} of series. Pass "
             "[np.asarray(series) for series in X]."
         )
     return X
+
+
+def _array(x):
+    """A torch tensor, a frame or an array-like as an array."""
+    if hasattr(x, "detach"):
+        if x.is_complex():
+            raise TypeError(f"X must hold real numbers, got dtype {x.dtype}")
+        return x.detach().cpu().double().numpy()
+    array = np.asarray(x)
+    if array.dtype == object and _is_pandas(x):
+        return x.to_numpy(dtype=np.float64, na_value=np.nan)
+    return array
 
 
 def _frames(X):
@@ -243,9 +271,6 @@ def _check_real(values):
 def _record_shape(estimator, values, lengths):
     _, estimator.n_channels_in_, estimator.n_timepoints_in_ = values.shape
     estimator.unequal_length_in_ = lengths is not None
-    estimator._input_options = InputOptions(
-        estimator.missing, estimator.normalize, estimator._needs_fixed_length()
-    )
     estimator.n_features_in_ = estimator.n_channels_in_ * estimator.n_timepoints_in_
 
 
@@ -291,7 +316,7 @@ def _check_finite(values, valid, name):
     series, channel, time = np.argwhere(bad)[0]
     n_nan = np.isnan(values[bad]).sum()
     what, remedy = (
-        ("NaN", "Set missing='interpolate', or drop or fill those series")
+        ("NaN", "Fit with missing='interpolate', or drop or fill those series")
         if n_nan
         else ("infinity", "Replace it, drop those series, or bring them to a smaller scale")
     )

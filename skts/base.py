@@ -1,6 +1,5 @@
 """What every estimator does: fit, predict and the fitted attributes, written once."""
 
-import contextlib
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skts._net import ClassifierNet, RegressorNet
+from skts._params import unchanged_on_error
 from skts._tensors import SeriesDataset, out_of_memory_named
 from skts._training import (
     ClassifierTrainingParams,
@@ -19,7 +19,12 @@ from skts._training import (
     oversampled,
     train,
 )
-from skts._validation import check_sample_weight, check_series, check_targets
+from skts._validation import (
+    check_goes_on,
+    check_sample_weight,
+    check_series,
+    check_targets,
+)
 
 
 class SeriesEstimator(TrainingParams, ABC):
@@ -114,6 +119,8 @@ class SeriesEstimator(TrainingParams, ABC):
         with unchanged_on_error(self):
             self._check_options()
             previous = vars(self).get("net_") if one_epoch or self.warm_start else None
+            if previous is not None:
+                check_goes_on(self)
             values, lengths = check_series(self, X, reset=previous is None)
             y = check_targets(self, y, values, numeric=not is_classifier(self))
             weight = check_sample_weight(sample_weight, values)
@@ -124,7 +131,8 @@ class SeriesEstimator(TrainingParams, ABC):
                 self._learn_targets(y, weight, labels)
             # a series of weight 0 is one that is not there
             rows = slice(None) if weight.all() else np.flatnonzero(weight)
-            data = TrainingData(values, lengths, self._encoded(y), weight).rows(rows)
+            lengths = None if lengths is None else lengths[rows]
+            data = TrainingData(values[rows], lengths, self._encoded(y[rows]), weight[rows])
             self.net_ = self._trained(data, previous, one_epoch)
         return self
 
@@ -295,10 +303,13 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
                 f"the keys of class_weight must be among the classes {self.classes_.tolist()}, got "
                 f"{list(self.class_weight)}"
             )
-        per_class, present = np.ones(len(self.classes_)), np.unique(data.target)
-        per_class[present] = compute_class_weight(
-            self.class_weight, classes=self.classes_[present], y=self.classes_[data.target]
-        )
+        if isinstance(self.class_weight, dict):
+            per_class = np.array([self.class_weight.get(c, 1.0) for c in self.classes_.tolist()])
+        else:
+            per_class, present = np.ones(len(self.classes_)), np.unique(data.target)
+            per_class[present] = compute_class_weight(
+                "balanced", classes=self.classes_[present], y=self.classes_[data.target]
+            )
         return tuple(
             part and part._replace(weight=part.weight * per_class[part.target])
             for part in (data, valid)
@@ -371,6 +382,7 @@ class SeriesRegressor(RegressorMixin, SeriesEstimator):
         return RegressorNet(*args, **kwargs)
 
     def _learn_targets(self, y, weight, labels):
+        y, weight = y[weight > 0], weight[weight > 0]
         peak = np.abs(y).max() or 1.0  # squares of the largest numbers would overflow
         mean = np.average(y / peak, weights=weight)
         variance = np.average((y / peak - mean) ** 2, weights=weight)
@@ -378,16 +390,5 @@ class SeriesRegressor(RegressorMixin, SeriesEstimator):
         self.target_scale_ = float(np.sqrt(variance) * peak) or 1.0
 
     def _encoded(self, y):
-        return ((y - self.target_mean_) / self.target_scale_).astype(np.float32)
-
-
-@contextlib.contextmanager
-def unchanged_on_error(estimator):
-    """Undo whatever the block set on the estimator if it fails, even by an interrupt."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+        standardised = y / self.target_scale_ - self.target_mean_ / self.target_scale_
+        return standardised.astype(np.float32)

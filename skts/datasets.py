@@ -1,5 +1,6 @@
 """Data sets of the UCR and UEA archives: find, read, list."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def load_ucr(name, split=None, path=None):
     Raises
     ------
     ValueError
-        Where `split` is none of the above.
+        Where `split` is none of the above, or a file is not of its layout.
     FileNotFoundError
         Where `path` or ``SKTS_DATA`` is no folder, or the data set is nowhere; the message names
         the folders looked in.
@@ -139,19 +140,7 @@ def _read_ts(file):
 
 def _read_tsv(files):
     """A label, then values; NaN at the end of a row is padding unless the set also has others."""
-    import pandas as pd
-
-    tables = {
-        split: pd.read_csv(
-            file,
-            sep="\t",
-            header=None,
-            dtype={0: str},
-            keep_default_na=False,
-            na_values=["NaN", ""],
-        )
-        for split, file in files.items()
-    }
+    tables = {split: _table(file) for split, file in files.items()}
     values = {s: table.iloc[:, 1:].to_numpy(dtype=np.float64) for s, table in tables.items()}
     padded = {split: _n_padded(array) for split, array in values.items()}
     if any(np.isnan(values[split]).sum() > padded[split].sum() for split in files):
@@ -164,6 +153,23 @@ def _read_tsv(files):
         )
         for split, array in values.items()
     }
+
+
+def _table(file):
+    import pandas as pd
+
+    n_columns = max((line.count("\t") + 1 for line in file.read_text().splitlines()), default=0)
+    if n_columns < 2:
+        raise ValueError(f"{file} must hold a label and tab-separated values in each line")
+    return pd.read_csv(
+        file,
+        sep="\t",
+        names=range(n_columns),
+        dtype={0: str},
+        quoting=csv.QUOTE_NONE,
+        keep_default_na=False,
+        na_values={column: ["NaN", "nan", "?", ""] for column in range(1, n_columns)},
+    )
 
 
 def _n_padded(values):

@@ -49,6 +49,16 @@ def test_missing_values_of_one_split_make_them_so_in_both(tmp_path):
     assert y.tolist() == ["NA", "b"]
 
 
+def test_odd_files(tmp_path):
+    write_tsv(tmp_path, "Own", [['"c', 1], ["NaN", 1, 2, 3]], [["b", "?", 2, 3]])
+    X, y = load_ucr("Own", path=tmp_path)
+    assert y.tolist() == ['"c', "NaN", "b"]
+    np.testing.assert_array_equal(X, [[1, np.nan, np.nan], [1, 2, 3], [np.nan, 2, 3]])
+    (tmp_path / "Own" / "Own_TEST.tsv").write_text("1 2 3\n")
+    with pytest.raises(ValueError, match=r"Own_TEST.tsv must hold .* tab-separated"):
+        load_ucr("Own", path=tmp_path)
+
+
 def test_the_environment_names_the_folder(tmp_path, monkeypatch):
     write_tsv(tmp_path, "Own", [[1, 0.5]], [[2, 5]])
     monkeypatch.setenv("SKTS_DATA", str(tmp_path))

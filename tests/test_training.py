@@ -309,6 +309,16 @@ class TestWeights:
         ]
         np.testing.assert_array_equal(*fits)
 
+    def test_a_dict_of_class_weights_holds_where_a_class_does_not_come(self):
+        clf = small(LSTMFCNClassifier, class_weight={"a": 2.0, "b": 0.5})
+        clf.partial_fit(X, Y, classes=["a", "b", "c"]).partial_fit(X[Y == "a"], Y[Y == "a"])
+        assert len(clf.history_) == 2
+
+    def test_a_target_of_weight_zero_does_not_count(self):
+        target, weight = np.append(TARGET, 1e203), np.append(np.ones(40), 0)
+        reg = small(LSTMFCNRegressor, max_epochs=1).fit(np.append(X, X[:1], 0), target, weight)
+        assert reg.target_scale_ == pytest.approx(TARGET.std())
+
     def test_a_class_of_weight_zero_stays_a_class(self):
         y = np.arange(40) % 3
         clf = small(LSTMFCNClassifier, max_epochs=1, class_weight="balanced")
@@ -374,6 +384,11 @@ class TestGoingOn:
         with pytest.raises(ValueError, match="y must hold labels among .*'a', 'b'.*got .*'c'"):
             clf.set_params(n_cells=8).fit(X, np.where(Y == "a", "a", "c"))
         np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+    def test_going_on_reads_series_as_before(self):
+        clf = small(LSTMFCNClassifier, max_epochs=1).fit(X, Y).set_params(normalize="series")
+        with pytest.raises(ValueError, match=r"must be \('raise', None, True\), got .*'series'"):
+            clf.partial_fit(X, Y)
 
     def test_partial_fit_is_an_epoch_at_the_constant_rate(self):
         recorder = Recorder()
@@ -445,9 +460,11 @@ class TestFailureLeavesNothing:
         before, attributes = est.predict(X), set(vars(est))
         fitted = {"warm_start": warm_start, "callbacks": None, "normalize": None}
         state = copy.deepcopy(est.net_.optimizer_.state_dict())
-        est.set_params(callbacks=[self.Failing()], normalize="series")
+        est.set_params(callbacks=[self.Failing()], normalize=None if warm_start else "series")
         with pytest.raises(OSError, match="disk full"):
             est.fit(X, 1 - y)
+        np.testing.assert_array_equal(est.predict(X), before)
+        est.set_params(normalize=None)
         with pytest.raises(OSError, match="disk full"):
             est.partial_fit(X, 1 - y)
         with pytest.raises(ValueError, match="inconsistent"):
@@ -580,6 +597,15 @@ class TestCallbacks:
                     raise KeyboardInterrupt
 
         assert len(recorded(max_epochs=50, callbacks=[Enough()])[0].history_) == 3
+
+    @pytest.mark.parametrize("event", ["on_train_begin", "on_batch_end"])
+    def test_a_callback_can_end_training_before_it_began(self, event):
+        def stop(*args, **kwargs):
+            raise KeyboardInterrupt
+
+        callback = type("Stop", (Callback,), {event: stop})()
+        clf, _ = recorded(callbacks=[callback], restore_best="train_loss")
+        assert clf.predict_proba(X).shape == (40, 2)
 
     def test_progress_is_shown_on_stderr_and_only_when_asked(self, capfd):
         recorded(verbose=0, validation_fraction=0.2)

@@ -35,13 +35,14 @@ def as_frames(series):
         np.repeat(FLAT, 2, axis=1)[:, ::2],
         pd.DataFrame(FLAT),
         pl.DataFrame(FLAT),
-        torch.tensor(FLAT),
+        torch.tensor(FLAT, requires_grad=True),
+        [torch.tensor(x) for x in FLAT],
         list(FLAT),
         FLAT[:, None, :],
         FLAT.astype(object),
         convert_to(FLAT[:, None, :], "nested_univ", as_scitype="Panel"),
     ],
-    ids="lists fortran strided pandas polars torch list-of-1d cube object nested".split(),
+    ids="lists fortran strided pandas polars torch tensors list-of-1d cube object nested".split(),
 )
 def test_univariate_containers_are_one(X):
     values, lengths = read(X)
@@ -134,6 +135,7 @@ BAD_X = {
     "channels differ": ([CUBE[0], CUBE[1, :1]], ValueError, "series 0 .* has 2, series 1 has 1"),
     "an empty series": ([FLAT[0], FLAT[0, :0]], ValueError, r"series 1 of the list .* \(1, 0\)"),
     "a scalar": ([FLAT[0], FLAT[0, 0]], ValueError, r"series 1 of the list .* \(\)"),
+    "complex tensor": (torch.tensor(FLAT) + 1j, TypeError, "real numbers, got dtype .*complex"),
     "empty frame": (pd.DataFrame(), ValueError, r"not empty; got a DataFrame of shape \(0, 0\)"),
     "a Series": (
         pd.Series(FLAT[0], index=list("abcdefghi")),

@@ -244,8 +244,7 @@ def plateau(options, monitor):
         policy=ReduceLROnPlateau,
         monitor=monitor,
         factor=options.plateau_factor,
-        patience=options.plateau_patience
-        - 1,  # Keras cuts at the last of these epochs, torch after
+        patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
         min_lr=options.min_lr,
         threshold=1e-4,
         threshold_mode="abs",

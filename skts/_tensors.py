@@ -97,7 +97,7 @@ class SeriesDataset(Dataset):
 
     def __init__(self, X, y=None, *, lengths=None, sample_weight=None, device=None):
         def to_tensor(array):
-            return None if array is None else torch.as_tensor(np.asarray(array), device=device)
+            return torch.as_tensor(np.asarray(array), device=device)
 
         inputs = {"x": X, "lengths": lengths, "sample_weight": sample_weight}
         self.inputs = {name: to_tensor(a) for name, a in inputs.items() if a is not None}

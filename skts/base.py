@@ -131,8 +131,8 @@ class SeriesEstimator(TrainingParams, ABC):
                 self._learn_targets(y, weight, labels)
             # a series of weight 0 is one that is not there
             rows = slice(None) if weight.all() else np.flatnonzero(weight)
-            lengths = None if lengths is None else lengths[rows]
-            data = TrainingData(values[rows], lengths, self._encoded(y[rows]), weight[rows])
+            data = TrainingData(values, lengths, y, weight).rows(rows)
+            data = data._replace(target=self._encoded(data.target))
             self.net_ = self._trained(data, previous, one_epoch)
         return self
 
@@ -206,27 +206,26 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
             `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds`
             or ``class_weight="balanced"``.
         """
-        with unchanged_on_error(self):
-            self._check_partial_fit_options()
-            if self.class_weight == "balanced":
-                raise ValueError(
-                    "class_weight must not be 'balanced' in partial_fit, which never sees all "
-                    "labels: pass a dict of weights, or sample_weight"
-                )
-            fitted = "net_" in vars(self)
-            if classes is not None:
-                classes = column_or_1d(classes)
-            if not fitted and classes is None:
-                raise ValueError(
-                    "classes must be passed on the first call to partial_fit: all labels that "
-                    "will ever come, got None"
-                )
-            if fitted and classes is not None and set(classes) != set(self.classes_):
-                raise ValueError(
-                    f"classes must be {self.classes_.tolist()}, those of the first call, got "
-                    f"{classes.tolist()}. Leave classes out, or start with a new estimator."
-                )
-            return self._fit(X, y, sample_weight, one_epoch=True, labels=classes)
+        self._check_partial_fit_options()
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight must not be 'balanced' in partial_fit, which never sees all "
+                "labels: pass a dict of weights, or sample_weight"
+            )
+        fitted = "net_" in vars(self)
+        if classes is not None:
+            classes = column_or_1d(classes)
+        if not fitted and classes is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels that "
+                "will ever come, got None"
+            )
+        if fitted and classes is not None and set(classes) != set(self.classes_):
+            raise ValueError(
+                f"classes must be {self.classes_.tolist()}, those of the first call, got "
+                f"{classes.tolist()}. Leave classes out, or start with a new estimator."
+            )
+        return self._fit(X, y, sample_weight, one_epoch=True, labels=classes)
 
     def predict_proba(self, X):
         """Probability of each class.
@@ -298,12 +297,12 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
             data = oversampled(data, seed)
         if self.class_weight is None:
             return data, valid
-        if isinstance(self.class_weight, dict) and not set(self.class_weight) <= set(self.classes_):
-            raise ValueError(
-                f"the keys of class_weight must be among the classes {self.classes_.tolist()}, got "
-                f"{list(self.class_weight)}"
-            )
         if isinstance(self.class_weight, dict):
+            if not set(self.class_weight) <= set(self.classes_):
+                raise ValueError(
+                    "the keys of class_weight must be among the classes "
+                    f"{self.classes_.tolist()}, got {list(self.class_weight)}"
+                )
             per_class = np.array([self.class_weight.get(c, 1.0) for c in self.classes_.tolist()])
         else:
             per_class, present = np.ones(len(self.classes_)), np.unique(data.target)

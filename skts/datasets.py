@@ -86,7 +86,7 @@ def list_ucr(path=None):
     True
     """
     folder = (_archive_folders(path) or [_shipped_folder()])[0]
-    return sorted(p.name for p in Path(folder).iterdir() if _file(folder, p.name, "train"))
+    return sorted(p.name for p in Path(folder).iterdir() if _files(folder, p.name))
 
 
 def _archive_folders(path):
@@ -106,25 +106,19 @@ def _shipped_folder():
     return Path(sktime.__file__).parent / "datasets" / "data"
 
 
-def _file(folder, name, split):
-    """The file of one split, or None."""
+def _files(folder, name):
+    """The file of each split, or None where the folder does not hold both."""
     for suffix in (".tsv", ".ts"):
-        file = Path(folder) / name / f"{name}_{split.upper()}{suffix}"
-        if file.is_file() and _file_pair_is_complete(file):
-            return file
+        files = {s: Path(folder) / name / f"{name}_{s.upper()}{suffix}" for s in SPLITS}
+        if all(file.is_file() for file in files.values()):
+            return files
     return None
-
-
-def _file_pair_is_complete(file):
-    stem = file.stem.rsplit("_", 1)[0]
-    return all(file.with_name(f"{stem}_{split.upper()}{file.suffix}").is_file() for split in SPLITS)
 
 
 def _from_folders(name, folders):
     """Both splits from the first folder that holds them, as lists of (C, T_i) arrays."""
     for folder in folders:
-        files = {split: _file(folder, name, split) for split in SPLITS}
-        if all(files.values()):
+        if files := _files(folder, name):
             if files["train"].suffix == ".tsv":
                 return _read_tsv(files)
             return {split: _read_ts(file) for split, file in files.items()}

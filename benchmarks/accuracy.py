@@ -1,10 +1,12 @@
 """Test accuracy of skts estimators on data sets of the UCR archive.
 
-    python benchmarks/accuracy.py --data PATH [--estimators LSTMFCNClassifier ...]
-        [--sets GunPoint ...] [--seeds 0 1 2] [--set max_epochs=100 ...]
+    python benchmarks/accuracy.py --data PATH [--estimators LSTMFCN ...] [--sets GunPoint ...]
+        [--seeds 0 1 2] [--recipe swartz2025] [--set max_epochs=100 ...] [--n-jobs 2]
+        [--scoring balanced_accuracy] [--published FILE.csv --column NAME]
 
 Training sees the training split alone; the test split is scored once, after training. Prints a line
-for each set, then the mean over sets and seeds of each estimator.
+for each set, a value for each seed, then the mean over sets and seeds of each estimator; beside a
+published table (a column `dataset`, one of scores) also the means over the sets that it covers.
 """
 
 import argparse
@@ -12,6 +14,9 @@ import ast
 import time
 
 import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.metrics import get_scorer
 
 import skts
 from skts.datasets import load_ucr
@@ -31,32 +36,65 @@ def option(text):
         return name, value
 
 
-def main():
+def score(estimator, options, name, seed, data, scoring):
+    train, test = (load_ucr(name, split, data) for split in ("train", "test"))
+    clf = getattr(skts, estimator)(random_state=seed, **options).fit(*train)
+    return get_scorer(scoring)(clf, *test)
+
+
+def parsed_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="folder in the archive's layout")
-    parser.add_argument("--estimators", nargs="+", default=["LSTMFCNClassifier"])
+    parser.add_argument("--estimators", nargs="+", default=["LSTMFCN"], help="classifiers of skts")
     parser.add_argument("--sets", nargs="+", default=SIXTEEN)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--recipe", default=None, help="a name in skts.recipes")
     parser.add_argument("--set", nargs="+", type=option, default=[], metavar="NAME=VALUE")
+    parser.add_argument("--n-jobs", type=int, default=1, help="processes; they share the cores")
+    parser.add_argument("--scoring", default="accuracy", help="a scorer of scikit-learn")
+    parser.add_argument("--published", default=None, help="CSV file with published scores")
+    parser.add_argument("--column", default=None, help="its column to compare with")
     args = parser.parse_args()
+    if (args.published is None) != (args.column is None):
+        parser.error("--published and --column go together")
+    return args
+
+
+def compare(ours, args):
+    """Print our mean and the published one over the sets that the published column covers."""
+    published = pd.read_csv(args.published, index_col="dataset")[args.column].dropna()
+    covered = [name for name in ours if name in published.index]
+    mean, theirs = np.mean([ours[name] for name in covered]), published[covered].mean()
+    print(
+        f"  over the {len(covered)} sets of {args.column}: {mean:.4f}, published {theirs:.4f}, "
+        f"difference {mean - theirs:+.4f}",
+        flush=True,
+    )
+
+
+def main():
+    args = parsed_arguments()
     options = (getattr(skts.recipes, args.recipe) if args.recipe else {}) | dict(args.set)
-    for estimator in args.estimators:
-        began, means = time.perf_counter(), []
+    for name in args.estimators:
+        estimator = name if name.endswith("Classifier") else f"{name}Classifier"
+        began, means = time.perf_counter(), {}
+        scores = Parallel(n_jobs=args.n_jobs, return_as="generator")(
+            delayed(score)(estimator, options, name, seed, args.data, args.scoring)
+            for name in args.sets
+            for seed in args.seeds
+        )
         for name in args.sets:
-            train, test = (load_ucr(name, split, args.data) for split in ("train", "test"))
-            scores = [
-                getattr(skts, estimator)(random_state=seed, **options).fit(*train).score(*test)
-                for seed in args.seeds
-            ]
-            means.append(np.mean(scores))
-            print(f"{estimator} {name}: " + " ".join(f"{s:.4f}" for s in scores), flush=True)
-        seconds = time.perf_counter() - began
+            of_set = [next(scores) for _ in args.seeds]
+            means[name] = np.mean(of_set)
+            print(f"{estimator} {name}: " + " ".join(f"{s:.4f}" for s in of_set), flush=True)
         print(
-            f"{estimator} {options or 'defaults'}: mean test accuracy {np.mean(means):.4f} over "
-            f"{len(args.sets)} sets x {len(args.seeds)} seeds, {seconds:.0f} s",
+            f"{estimator} {args.recipe or 'default options'} {dict(args.set) or ''}: mean test "
+            f"{args.scoring} {np.mean(list(means.values())):.4f} over {len(args.sets)} sets x "
+            f"{len(args.seeds)} seeds, {time.perf_counter() - began:.0f} s",
             flush=True,
         )
+        if args.published:
+            compare(means, args)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,15 @@
 """Deep networks for time series that behave like any other scikit-learn estimator."""
 
 from skts import datasets, recipes
+from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
+from skts.models.alstm import (
+    ALSTMClassifier,
+    ALSTMRegressor,
+    LSTMALSTMClassifier,
+    LSTMALSTMRegressor,
+)
+from skts.models.cnn_lstm import CNNClassifier, CNNRegressor, LSTMClassifier, LSTMRegressor
+from skts.models.convlstm import ConvLSTMClassifier, ConvLSTMRegressor
 from skts.models.fcn import FCNClassifier, FCNRegressor
 from skts.models.lstmfcn import (
     ALSTMFCNClassifier,
@@ -14,20 +23,35 @@ from skts.models.mlstmfcn import (
     MLSTMFCNClassifier,
     MLSTMFCNRegressor,
 )
+from skts.models.selstmfcn import SELSTMFCNClassifier, SELSTMFCNRegressor
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ALSTMClassifier",
     "ALSTMFCNClassifier",
     "ALSTMFCNRegressor",
+    "ALSTMRegressor",
+    "CNNClassifier",
+    "CNNRegressor",
+    "ConvLSTMClassifier",
+    "ConvLSTMRegressor",
     "FCNClassifier",
     "FCNRegressor",
+    "LSTMALSTMClassifier",
+    "LSTMALSTMRegressor",
+    "LSTMClassifier",
     "LSTMFCNClassifier",
     "LSTMFCNRegressor",
+    "LSTMRegressor",
     "MALSTMFCNClassifier",
     "MALSTMFCNRegressor",
     "MLSTMFCNClassifier",
     "MLSTMFCNRegressor",
+    "SELSTMFCNClassifier",
+    "SELSTMFCNRegressor",
+    "SeedEnsembleClassifier",
+    "SeedEnsembleRegressor",
     "datasets",
     "recipes",
 ]

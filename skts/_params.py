@@ -70,14 +70,17 @@ NONE = Rule("None", lambda v: v is None)
 BOOLEAN = Rule("True or False", lambda v: isinstance(v, (bool, np.bool_)))
 
 
-def param(*, default, doc, rule):
-    """Declare a constructor argument: its default, its documentation and the rule it must obey."""
-    return dataclasses.field(default=default, metadata={"doc": doc, "rule": rule})
+def param(*, default=dataclasses.MISSING, doc, rule, kw_only=True):
+    """Declare a constructor argument: its default, its documentation and the rule it must obey.
+
+    Without a default it is required.
+    """
+    return dataclasses.field(default=default, metadata={"doc": doc, "rule": rule}, kw_only=kw_only)
 
 
 @typing.dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(param,))
 class Params(BaseEstimator):
-    """Base of every estimator: a keyword-only constructor that assigns and does nothing else."""
+    """Base of every estimator: a constructor that assigns its keywords and does nothing else."""
 
     paper: typing.ClassVar[str] = ""  # the source of the architecture, for the docs and `skts list`
     _fitted_attributes: typing.ClassVar[tuple] = ()  # (name and type, text), for the docs
@@ -141,8 +144,10 @@ def _nearest_first(cls):
 
 def _parameter(field):
     kind = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
-    default = getattr(field.default, "__name__", repr(field.default))
     text = f"{field.metadata['doc']} Must be {field.metadata['rule'].text}."
+    if field.default is dataclasses.MISSING:
+        return _entry(f"{field.name} : {kind}", text)
+    default = getattr(field.default, "__name__", repr(field.default))
     return _entry(f"{field.name} : {kind}, default={default}", text)
 
 

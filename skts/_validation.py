@@ -17,6 +17,10 @@ CONTAINERS = (
     "X must be a 2-D array (n, T) of univariate series, a 3-D array (n, C, T), or a list of n "
     "arrays, each (T_i,) or (C, T_i)"
 )
+ANY_LENGTH = (
+    "a network that takes any length (pooling='average' where there is a pooling, "
+    "dimension_shuffle=False where there is a shuffle, or FCN)"
+)
 
 
 class InputOptions(NamedTuple):
@@ -24,11 +28,18 @@ class InputOptions(NamedTuple):
 
     missing: str
     normalize: str | None
-    fixed_length: bool
+    lengths: str
+    min_timepoints: int
 
 
 def input_options(estimator):
-    return InputOptions(estimator.missing, estimator.normalize, estimator._needs_fixed_length())
+    """Those that the estimator's parameters and the recorded shape of its input give."""
+    return InputOptions(
+        estimator.missing,
+        estimator.normalize,
+        estimator._reads(),
+        estimator._min_timepoints(estimator.n_timepoints_in_),
+    )
 
 
 def check_goes_on(estimator):
@@ -36,9 +47,9 @@ def check_goes_on(estimator):
     now, then = input_options(estimator), estimator._input_options
     if now != then:
         raise ValueError(
-            "training can only go on with series read as before: missing, normalize and whether "
-            f"the network takes one length must be {tuple(then)}, got {tuple(now)}. Undo the "
-            "change, or fit anew (warm_start=False)."
+            "training can only go on with series read as before: the options must give "
+            f"{then._asdict()}, got {now._asdict()}. Undo the change, or fit anew "
+            "(warm_start=False)."
         )
 
 
@@ -77,11 +88,12 @@ def check_series(estimator, X, *, reset):
     if reset:
         for name in ("feature_names_in_", "channel_names_in_"):  # of an earlier fit
             vars(estimator).pop(name, None)
-        estimator._input_options = input_options(estimator)
     _check_channel_names(estimator, X, reset)
     values, lengths = _read(estimator, X, reset)
     if reset:
         _record_shape(estimator, values, lengths)
+        estimator._input_options = input_options(estimator)
+        _check_lengths_at_fit(estimator, lengths)
     else:
         values, lengths = _fit_to_training_shape(estimator, values, lengths)
     options, valid = estimator._input_options, _valid_points(values, lengths)
@@ -283,21 +295,44 @@ def _fit_to_training_shape(estimator, values, lengths):
             f"{name} was fitted on series of {estimator.n_channels_in_} channel(s), X has "
             f"{n_channels}"
         )
-    if not estimator._input_options.fixed_length:
+    options = estimator._input_options
+    each = np.full(n, n_timepoints) if lengths is None else lengths
+    _check_long_enough(estimator, each)
+    if options.lengths == "any":
         return values, lengths
-    lengths = np.full(n, n_timepoints) if lengths is None else lengths
-    wrong = lengths > trained if estimator.unequal_length_in_ else lengths != trained
+    padded = options.lengths == "padded" and estimator.unequal_length_in_
+    wrong = each > trained if padded else each != trained
     if wrong.any():
-        at_most = "at most " if estimator.unequal_length_in_ else ""
         raise ValueError(
-            f"{name} was fitted on series of {at_most}{trained} time points and its network takes "
-            f"no other length; series {wrong.argmax()} of X has {lengths[wrong.argmax()]}. "
-            "Resample or cut the series, or fit a network that takes any length "
-            "(dimension_shuffle=False, or FCN)."
+            f"{name} was fitted on series of {'at most ' if padded else ''}{trained} time points "
+            f"and its network takes no other length; series {wrong.argmax()} of X has "
+            f"{each[wrong.argmax()]}. Resample or cut the series, or fit {ANY_LENGTH}."
         )
     if n_timepoints < trained:
         values = np.pad(values, ((0, 0), (0, 0), (0, trained - n_timepoints)))
-    return values, None if (lengths == trained).all() else lengths
+    return values, None if (each == trained).all() else each
+
+
+def _check_lengths_at_fit(estimator, lengths):
+    if lengths is None:
+        return
+    if estimator._input_options.lengths == "equal":
+        raise ValueError(
+            f"the network of {type(estimator).__name__} takes series of one length, X has series "
+            f"of {lengths.min()} to {lengths.max()} time points. Resample or cut the series, or "
+            f"fit {ANY_LENGTH}."
+        )
+    _check_long_enough(estimator, lengths)
+
+
+def _check_long_enough(estimator, lengths):
+    needed = estimator._input_options.min_timepoints
+    if lengths.min() < needed:
+        raise ValueError(
+            f"the convolutions of {type(estimator).__name__} need series of at least {needed} time "
+            f"points, series {lengths.argmin()} of X has {lengths.min()}. Drop or pad those "
+            "series, or fit with smaller kernel_sizes."
+        )
 
 
 def _valid_points(values, lengths):

@@ -54,9 +54,13 @@ class SeriesEstimator(TrainingParams, ABC):
     def _network(self, n_channels, n_timepoints, n_outputs):
         """The untrained torch module for series of this shape."""
 
-    def _needs_fixed_length(self):
-        """Whether the network takes series of its training length alone."""
-        return False
+    def _reads(self):
+        """The lengths that the network takes: "any", "padded" up to one length, or one "equal"."""
+        return "any"
+
+    def _min_timepoints(self, n_timepoints):
+        """The shortest series that a network made for `n_timepoints` takes."""
+        return 1
 
     @abstractmethod
     def _n_outputs(self):

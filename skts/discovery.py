@@ -4,9 +4,9 @@ import importlib
 import inspect
 import pkgutil
 
-from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-KINDS = {"classifier": is_classifier, "regressor": is_regressor}
+KINDS = {"classifier": ClassifierMixin, "regressor": RegressorMixin}
 
 
 def all_estimators(kind=None):
@@ -40,7 +40,8 @@ def all_estimators(kind=None):
             defined_here = cls.__module__ == module.__name__ and not name.startswith("_")
             if defined_here and issubclass(cls, BaseEstimator) and not inspect.isabstract(cls):
                 found[name] = cls
-    return sorted((name, cls) for name, cls in found.items() if kind is None or KINDS[kind](cls()))
+    wanted = object if kind is None else KINDS[kind]
+    return sorted((name, cls) for name, cls in found.items() if issubclass(cls, wanted))
 
 
 def _public_modules():

@@ -21,15 +21,24 @@ class Linear(nn.Linear):
     """
 
     def reset_parameters(self):
-        nn.init.xavier_uniform_(self.weight)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias)
+        glorot_(self)
 
     def forward(self, x):
         if self.training:
             return super().forward(x)
         bias = None if self.bias is None else self.bias.double()
         return F.linear(x.double(), self.weight.double(), bias).to(x.dtype)
+
+
+class Pointwise(Linear):
+    """A convolution of width 1: the same linear layer at every time point.
+
+    Shape:
+        (B, C, T) -> (B, F, T)
+    """
+
+    def forward(self, x):
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -89,11 +98,11 @@ class SqueezeExcite(nn.Module):
         x (B, C, T), mask (B, 1, T) -> (B, C, T)
     """
 
-    def __init__(self, n_channels, *, reduction=16):
+    def __init__(self, n_channels, *, reduction=16, bias=False):
         super().__init__()
         n_squeezed = max(1, n_channels // reduction)
-        self.squeeze = Linear(n_channels, n_squeezed, bias=False)
-        self.excite = Linear(n_squeezed, n_channels, bias=False)
+        self.squeeze = Linear(n_channels, n_squeezed, bias=bias)
+        self.excite = Linear(n_squeezed, n_channels, bias=bias)
         for linear in (self.squeeze, self.excite):
             nn.init.kaiming_normal_(linear.weight)
 
@@ -102,56 +111,77 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(self.excite(gate))[:, :, None]
 
 
+class SameConv(nn.Conv1d):
+    """A convolution whose output is as long as its input.
+
+    Shape:
+        (B, C, T) -> (B, F, T)
+    """
+
+    def __init__(self, n_channels, n_filters, kernel_size):
+        super().__init__(n_channels, n_filters, kernel_size, padding=(kernel_size - 1) // 2)
+        self.extra_zero = (0, 1 - kernel_size % 2)  # an even kernel takes one more, on the right
+
+    def forward(self, x):
+        return super().forward(F.pad(x, self.extra_zero))
+
+
 class ConvBlock(nn.Module):
-    """Convolution of the same length -> batch normalisation -> ReLU.
+    """Convolution of the same length -> batch normalisation -> ReLU -> `gate`, if any.
+
+    With `residual` the input is added, through a convolution of width 1 where the widths differ.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, F, T), zero where the mask is False
     """
 
-    def __init__(self, n_channels, n_filters, kernel_size):
+    def __init__(self, n_channels, n_filters, kernel_size, *, gate=None, residual=False):
         super().__init__()
-        self.conv = nn.Conv1d(n_channels, n_filters, kernel_size, padding=(kernel_size - 1) // 2)
-        self.extra_zero = (0, 1 - kernel_size % 2)  # an even kernel takes one more, on the right
+        self.conv = SameConv(n_channels, n_filters, kernel_size)
         self.norm = BatchNorm(n_filters)
+        self.gate = gate
         nn.init.kaiming_uniform_(self.conv.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv.bias)
+        self.shortcut = None
+        if residual and n_channels == n_filters:
+            self.shortcut = nn.Identity()
+        elif residual:
+            self.shortcut = Pointwise(n_channels, n_filters)
 
     def forward(self, x, mask=None):
-        x = F.relu(self.norm(self.conv(F.pad(x, self.extra_zero)), mask))
-        return x if mask is None else x * mask
+        out = F.relu(self.norm(self.conv(x), mask))
+        out = out if mask is None else out * mask
+        if self.gate is not None:
+            out = self.gate(out, mask)
+        if self.shortcut is not None:
+            out = out + self.shortcut(x)
+            out = out if mask is None else out * mask
+        return out
 
 
 class ConvBranch(nn.Module):
     """A stack of :class:`ConvBlock`, then the average over time.
 
-    With `squeeze_excite` every block but the last is followed by :class:`SqueezeExcite`.
+    `gates` are modules such as :class:`SqueezeExcite` for the first blocks, in their order.
 
     Shape:
         x (B, C, T), lengths (B,) -> (B, F)
     """
 
-    def __init__(self, n_channels, *, filters, kernel_sizes, squeeze_excite=False):
+    def __init__(self, n_channels, *, filters, kernel_sizes, gates=(), residual=False):
         super().__init__()
-        if len(filters) != len(kernel_sizes):
-            raise ValueError(
-                "kernel_sizes must have one entry for each of filters: "
-                f"{len(filters)} for filters={filters}, got {kernel_sizes}"
-            )
+        check_one_each("filters", filters, kernel_sizes)
         widths = [n_channels, *map(int, filters)]
+        gates = [*gates, *[None] * (len(filters) - len(gates))]
         self.blocks = nn.ModuleList(
-            ConvBlock(*shape, int(kernel_size))
-            for shape, kernel_size in zip(pairwise(widths), kernel_sizes, strict=True)
+            ConvBlock(*shape, int(kernel_size), gate=gate, residual=residual)
+            for shape, kernel_size, gate in zip(pairwise(widths), kernel_sizes, gates, strict=True)
         )
-        gated = widths[1:-1] if squeeze_excite else ()
-        self.gates = nn.ModuleList(SqueezeExcite(n_filters) for n_filters in gated)
 
     def feature_maps(self, x, mask=None):
         """What the last block gives before the average over time, (B, F, T)."""
-        for i, block in enumerate(self.blocks):
+        for block in self.blocks:
             x = block(x, mask)
-            if i < len(self.gates):
-                x = self.gates[i](x, mask)
         return x
 
     def forward(self, x, lengths=None):
@@ -160,23 +190,76 @@ class ConvBranch(nn.Module):
         return mean_over_time(self.feature_maps(x, mask), mask)
 
 
+class SelfAttention(nn.Module):
+    """Multi-head self-attention, all heads projected back to `n_outputs`.
+
+    Shape:
+        x (B, S, D), mask (B, 1, S), True at the steps that may be looked at -> (B, S, n_outputs)
+    """
+
+    def __init__(self, n_features, n_outputs, *, n_heads, head_size, dropout=0.0):
+        super().__init__()
+        self.n_heads = int(n_heads)
+        self.dropout = dropout
+        width = self.n_heads * int(head_size)
+        self.query, self.key, self.value = (Linear(n_features, width) for _ in range(3))
+        self.out = Linear(width, n_outputs)
+
+    def forward(self, x, mask=None):
+        query, key, value = (
+            linear(x).unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, S, head size)
+            for linear in (self.query, self.key, self.value)
+        )
+        heads = F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=None if mask is None else mask[:, None],
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return self.out(heads.transpose(1, 2).flatten(start_dim=2))
+
+
 def mean_over_time(x, mask=None):
     """Average over the valid time points; `x` must be zero at the others, (B, C, T) -> (B, C)."""
     return x.mean(dim=2) if mask is None else x.sum(dim=2) / mask.sum(dim=2)
 
 
+def last_step(x, lengths=None):
+    """The last valid step of a sequence, (B, S, D) -> (B, D)."""
+    if lengths is None:
+        return x[:, -1]
+    return x[torch.arange(len(x), device=x.device), lengths - 1]
+
+
+def check_one_each(name, widths, kernel_sizes):
+    """Raise ValueError unless there is one kernel for each of `widths`."""
+    if len(widths) != len(kernel_sizes):
+        raise ValueError(
+            f"kernel_sizes must have one entry for each of {name}: {len(widths)} for "
+            f"{name}={widths}, got {kernel_sizes}"
+        )
+
+
+def glorot_(layer):
+    """Keras's default start: Glorot-uniform weights, zero bias."""
+    nn.init.xavier_uniform_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
 def init_recurrent(rnn):
-    """Keras's defaults for a one-layer recurrent net, with ONE bias vector per gate.
+    """Keras's defaults for every layer of a recurrent net, with ONE bias vector per gate.
 
     Glorot-uniform input weights, orthogonal recurrent weights, zero biases with forget-gate bias 1.
     Torch's second bias vector is redundant: it is frozen at zero.
     """
-    nn.init.xavier_uniform_(rnn.weight_ih_l0)
-    nn.init.orthogonal_(rnn.weight_hh_l0)
-    nn.init.zeros_(rnn.bias_ih_l0)
-    nn.init.zeros_(rnn.bias_hh_l0)
-    rnn.bias_hh_l0.requires_grad_(False)
-    if isinstance(rnn, nn.LSTM):
-        n_cells = rnn.hidden_size
-        nn.init.ones_(rnn.bias_ih_l0[n_cells : 2 * n_cells].detach())
+    for weight_ih, weight_hh, bias_ih, bias_hh in rnn.all_weights:
+        nn.init.xavier_uniform_(weight_ih)
+        nn.init.orthogonal_(weight_hh)
+        nn.init.zeros_(bias_ih)
+        nn.init.zeros_(bias_hh).requires_grad_(False)
+        if isinstance(rnn, nn.LSTM):
+            nn.init.ones_(bias_ih[rnn.hidden_size : 2 * rnn.hidden_size].detach())
     return rnn

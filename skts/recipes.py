@@ -1,7 +1,8 @@
 """Training recipes of the sources, as plain dicts: ``LSTMFCNClassifier(**recipes.karim2017)``.
 
-A recipe holds training options alone, so that it fits every classifier. For a regressor leave out
-`class_weight` and `oversample`, which it does not have.
+A recipe holds training options alone, so that it fits every classifier, but for
+`columbia2024_replication`. For a regressor leave out `class_weight` and `oversample`, which it does
+not have.
 """
 
 import torch
@@ -39,6 +40,10 @@ columbia2024 = _ADAM | {
 
 #: Columbia study, with the same refinement.
 columbia2024_refined = columbia2024 | {"fine_tune_rounds": 5}
+
+#: Columbia study, the replication of LSTM-FCN: its architecture and its training. For LSTMFCN, and
+#: for ALSTMFCN with ``attention="multihead"``.
+columbia2024_replication = columbia2024 | {"kernel_sizes": (8, 8, 8), "residual": True}
 
 #: Swartz. Minority classes oversampled; no schedule.
 swartz2025 = _ADAM | {

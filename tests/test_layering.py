@@ -15,7 +15,7 @@ FLOORS = [
     ["_validation", "layers", "_net"],
     ["_training"],
     ["base"],
-    ["models"],
+    ["models", "ensemble"],
     ["recipes", "datasets"],
     ["__init__"],
     ["discovery"],

@@ -11,9 +11,9 @@ from skts.models.lstmfcn import AttentionCells, RecurrentCells
 
 VARIANTS = {
     "LSTM-FCN": {},
-    "ALSTM-FCN": {"attention": True},
+    "ALSTM-FCN": {"attention": "additive"},
     "MLSTM-FCN": {"squeeze_excite": True},
-    "MALSTM-FCN": {"attention": True, "squeeze_excite": True},
+    "MALSTM-FCN": {"attention": "additive", "squeeze_excite": True},
 }
 
 
@@ -31,7 +31,7 @@ def n_trainable(network):
     ("options", "shape", "count"),
     [
         ({}, (1, 150, 2), 270_066),
-        ({"attention": True}, (1, 150, 2), 276_146),
+        ({"attention": "additive"}, (1, 150, 2), 276_146),
         ({"squeeze_excite": True}, (6, 100, 4), 284_100),
     ],
 )
@@ -117,7 +117,7 @@ def test_dropout_acts_on_the_last_hidden_state_alone():
     [
         ({"filters": (8, 8, 8), "kernel_sizes": (8, 5)}, "3 for filters=.* got .8, 5."),
         ({"cell": "lstms"}, "cell must be one of .*'dense'.* got 'lstms'"),
-        ({"cell": "dense", "attention": True}, "with attention=True, got 'dense'"),
+        ({"cell": "dense", "attention": "additive"}, "with attention=.additive., got 'dense'"),
     ],
 )
 def test_the_plain_module_refuses_what_it_cannot_be(options, message):

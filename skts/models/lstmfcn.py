@@ -6,15 +6,24 @@ from torch import nn
 from skts._params import BOOLEAN, choice, integer, param, real
 from skts._tensors import padding_mask
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import ConvBranch, Linear, init_recurrent
+from skts.layers import (
+    ConvBranch,
+    Linear,
+    SelfAttention,
+    SqueezeExcite,
+    init_recurrent,
+    last_step,
+    mean_over_time,
+)
 from skts.models.fcn import _FCNParams
 
 
 class LSTMFCN(nn.Module):
     """Convolution branch and recurrent branch on the same input, one linear layer on both.
 
-    The classes of the paper are switches of this one network: `attention` makes it ALSTM-FCN,
-    `squeeze_excite` MLSTM-FCN, both MALSTM-FCN.
+    The classes of the paper are switches of this one network: ``attention="additive"`` makes it
+    ALSTM-FCN, `squeeze_excite` MLSTM-FCN, both MALSTM-FCN. The replication of the Columbia study
+    has kernels of 8, `residual` and, for attention, ``"multihead"``.
 
     Parameters
     ----------
@@ -29,7 +38,13 @@ class LSTMFCN(nn.Module):
         "dense" is a sigmoid layer on the flattened input; it cannot attend.
     dimension_shuffle : bool, default=True
         Read the input as a sequence of C steps with T features each, instead of T steps with C.
-    attention, squeeze_excite : bool, default=False
+    attention : {None, "additive", "multihead"}, default=None
+    n_heads : int, default=4
+        Of multi-head attention; they share `n_cells` among them.
+    squeeze_excite : bool, default=False
+        Squeeze-excite after every convolution block but the last.
+    residual : bool, default=False
+        Add the input of each convolution block to its output.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, n_outputs)
@@ -47,29 +62,30 @@ class LSTMFCN(nn.Module):
         dropout=0.8,
         cell="lstm",
         dimension_shuffle=True,
-        attention=False,
+        attention=None,
+        n_heads=4,
         squeeze_excite=False,
+        residual=False,
     ):
         super().__init__()
         cells = ("lstm", "gru", "rnn") if attention else ("lstm", "gru", "rnn", "dense")
         if cell not in cells:
             raise ValueError(
-                f"cell must be one of {cells} with attention={attention}, got {cell!r}"
+                f"cell must be one of {cells} with attention={attention!r}, got {cell!r}"
             )
         n_cells = int(n_cells)
         self.dimension_shuffle = dimension_shuffle
+        gates = [SqueezeExcite(int(f)) for f in filters[:-1]] if squeeze_excite else []
         self.conv = ConvBranch(
-            n_channels, filters=filters, kernel_sizes=kernel_sizes, squeeze_excite=squeeze_excite
+            n_channels, filters=filters, kernel_sizes=kernel_sizes, gates=gates, residual=residual
         )
-        n_features = n_timepoints if dimension_shuffle else n_channels
         if cell == "dense":
             self.recurrent = DenseCells(n_channels * n_timepoints, n_cells)
-        elif attention:
-            self.recurrent = AttentionCells(n_features, n_cells, cell)
         else:
-            self.recurrent = RecurrentCells(n_features, n_cells, cell)
+            n_features = n_timepoints if dimension_shuffle else n_channels
+            self.recurrent = recurrent_branch(n_features, n_cells, cell, attention, n_heads)
         self.dropout = nn.Dropout(dropout)
-        self.head = Linear(n_cells + int(filters[-1]), n_outputs)
+        self.head = Linear(self.recurrent.n_outputs + int(filters[-1]), n_outputs)
 
     def forward(self, x, lengths=None):
         if lengths is not None:
@@ -82,6 +98,16 @@ class LSTMFCN(nn.Module):
         return self.head(torch.cat([self.dropout(state), self.conv(x, lengths)], dim=1))
 
 
+def recurrent_branch(n_features, n_cells, cell="lstm", attention=None, n_heads=4):
+    """The recurrent branch of that kind; its ``n_outputs`` numbers describe a sequence."""
+    if attention == "multihead":
+        return MultiheadCells(n_features, n_cells, cell, n_heads)
+    cells = {None: RecurrentCells, "additive": AttentionCells}
+    if attention not in cells:
+        raise ValueError(f"attention must be one of {[*cells, 'multihead']}, got {attention!r}")
+    return cells[attention](n_features, n_cells, cell)
+
+
 class DenseCells(nn.Module):
     """Dense-FCN's substitute for recurrence: a sigmoid layer on the flattened input.
 
@@ -91,6 +117,7 @@ class DenseCells(nn.Module):
 
     def __init__(self, n_inputs, n_cells):
         super().__init__()
+        self.n_outputs = n_cells
         self.linear = Linear(n_inputs, n_cells)
 
     def forward(self, x, lengths=None):
@@ -110,12 +137,41 @@ class RecurrentCells(nn.Module):
         # before it; the LSTM's recurrent activation is the sigmoid, the 2017 code's a hard sigmoid.
         layer = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[cell]
         self.rnn = init_recurrent(layer(n_features, n_cells, batch_first=True))
+        self.n_outputs = n_cells
 
     def forward(self, x, lengths=None):
         states, _ = self.rnn(x)  # (B, S, n_cells)
-        if lengths is None:
-            return states[:, -1]
-        return states[torch.arange(len(x), device=x.device), lengths - 1]
+        return last_step(states, lengths)
+
+
+class MultiheadCells(RecurrentCells):
+    """The last hidden state beside the average of multi-head self-attention over the sequence.
+
+    The Columbia study's attention (Chun, Twan, Weale). How the two are combined it does not say:
+    here they are concatenated.
+
+    Shape:
+        x (B, S, D), lengths (B,) or None -> (B, 2 n_cells)
+    """
+
+    def __init__(self, n_features, n_cells, cell, n_heads):
+        if n_cells % n_heads:
+            raise ValueError(
+                "n_cells must be a multiple of n_heads, which share them: "
+                f"got n_cells={n_cells}, n_heads={n_heads}"
+            )
+        super().__init__(n_features, n_cells, cell)
+        self.attention = SelfAttention(
+            n_features, n_cells, n_heads=n_heads, head_size=n_cells // n_heads
+        )
+        self.n_outputs = 2 * n_cells
+
+    def forward(self, x, lengths=None):
+        mask = None if lengths is None else padding_mask(lengths, x.shape[1])  # (B, 1, S)
+        attended = self.attention(x, mask).transpose(1, 2)  # (B, n_cells, S)
+        attended = attended if mask is None else attended * mask
+        context = mean_over_time(attended, mask)
+        return torch.cat([super().forward(x, lengths), context], dim=1)
 
 
 class AttentionCells(nn.Module):
@@ -133,7 +189,7 @@ class AttentionCells(nn.Module):
         n_gates, self.step = {"lstm": (4, lstm_step), "gru": (3, gru_step), "rnn": (1, rnn_step)}[
             cell
         ]
-        self.n_cells = n_cells
+        self.n_cells = self.n_outputs = n_cells
         self.input = Linear(n_features, n_gates * n_cells)  # W, b
         self.context = Linear(n_features, n_gates * n_cells, bias=False)  # A
         self.recurrent = Linear(n_cells, n_gates * n_cells, bias=False)  # U
@@ -190,7 +246,6 @@ class _LSTMFCNParams(_FCNParams):
         "F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for "
         "time series classification. IEEE Access 6, 1662-1669."
     )
-    _attention = False
     _squeeze_excite = False
 
     n_cells: int = param(
@@ -210,6 +265,15 @@ class _LSTMFCNParams(_FCNParams):
         doc="Let the recurrent branch read the channels as steps and the time points as features; "
         "False reads time points as steps.",
     )
+    residual: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Add the input of each convolution block to its output, through a convolution of width "
+        "1 where the widths differ.",
+    )
+
+    def _attention_options(self):
+        return {}
 
     def _network(self, n_channels, n_timepoints, n_outputs):
         return LSTMFCN(
@@ -222,22 +286,35 @@ class _LSTMFCNParams(_FCNParams):
             dropout=self.dropout,
             cell=self.cell,
             dimension_shuffle=self.dimension_shuffle,
-            attention=self._attention,
             squeeze_excite=self._squeeze_excite,
+            residual=self.residual,
+            **self._attention_options(),
         )
 
-    def _needs_fixed_length(self):
-        return self.dimension_shuffle or self.cell == "dense"
+    def _reads(self):
+        return "any" if not self.dimension_shuffle and self.cell != "dense" else "padded"
 
 
 class _ALSTMFCNParams(_LSTMFCNParams):
-    _attention = True
-
     cell: str = param(
         default="lstm",
         rule=choice("lstm", "gru", "rnn"),
         doc="What the recurrent branch is made of.",
     )
+    attention: str = param(
+        default="additive",
+        rule=choice("additive", "multihead"),
+        doc="'additive': the paper's, inside the recurrence. 'multihead': the Columbia study's, "
+        "self-attention over the same sequence beside the recurrence.",
+    )
+    n_heads: int = param(
+        default=4,
+        rule=integer(1),
+        doc="Used by ``attention='multihead'`` alone; must divide `n_cells`.",
+    )
+
+    def _attention_options(self):
+        return {"attention": self.attention, "n_heads": int(self.n_heads)}
 
 
 class LSTMFCNClassifier(_LSTMFCNParams, SeriesClassifier):

@@ -1,0 +1,229 @@
+"""Ensembles of one estimator trained from several seeds."""
+
+from abc import ABC
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    RegressorMixin,
+    clone,
+    is_classifier,
+    is_regressor,
+)
+from sklearn.utils import get_tags
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from skts._params import NONE, Params, Rule, integer, param
+from skts._training import draw_seed
+
+
+def _seeds(estimator):
+    """The estimator's parameters that hold a random state, with their values."""
+    parameters = estimator.get_params(deep=True)
+    return {k: v for k, v in parameters.items() if k.rpartition("__")[2] == "random_state"}
+
+
+def _is_seeded(value):
+    return isinstance(value, BaseEstimator) and len(_seeds(value)) > 0
+
+
+def _fitted(estimator, X, y, options):
+    return estimator.fit(X, y, **options)
+
+
+class _SeedEnsemble(Params, ABC):
+    """What both ensembles share."""
+
+    paper = (
+        "B. Lakshminarayanan, A. Pritzel, C. Blundell (2017). Simple and scalable predictive "
+        "uncertainty estimation using deep ensembles. NeurIPS 30."
+    )
+    _fitted_attributes = (
+        ("estimators_ : list", "The fitted members."),
+        ("n_features_in_ : int", "As the members have it."),
+        ("feature_names_in_ : ndarray of str", "As the members have it, where they do."),
+    )
+
+    n_estimators: int = param(default=5, rule=integer(1), doc="Members of the ensemble.")
+    n_jobs: int | None = param(
+        default=None,
+        rule=NONE
+        | Rule(
+            "an integer other than 0",
+            lambda v: v != 0 and integer(-(2**31)).accepts(v),
+        ),
+        doc="Members trained at the same time, in processes of joblib; -1: one for each core.",
+    )
+
+    @property
+    def n_features_in_(self):
+        return self._first_member.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        return self._first_member.feature_names_in_
+
+    @property
+    def _first_member(self):
+        if "estimators_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet: call fit first")
+        return self.estimators_[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if isinstance(self.estimator, BaseEstimator):
+            tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+    def fit(self, X, y, sample_weight=None):
+        """Train the members, each from a seed of its own.
+
+        Parameters
+        ----------
+        X, y : as the estimator's `fit` takes them
+        sample_weight : array-like of shape (n,), optional
+            Handed to the members.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an option is not as described, and as the estimator's `fit`. An ensemble fitted
+            before stays as it was.
+        """
+        self._check_options()
+        first = {name: draw_seed(value) for name, value in _seeds(self.estimator).items()}
+        members = [
+            clone(self.estimator).set_params(
+                **{name: (seed + i) % 2**32 for name, seed in first.items()}
+            )
+            for i in range(self.n_estimators)
+        ]
+        options = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.estimators_ = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fitted)(member, X, y, options) for member in members
+        )
+        return self
+
+    def _average(self, method, X):
+        check_is_fitted(self)
+        return np.mean([getattr(member, method)(X) for member in self.estimators_], axis=0)
+
+
+class SeedEnsembleClassifier(ClassifierMixin, _SeedEnsemble):
+    """The same classifier from several seeds, their probabilities averaged [1]_.
+
+    Member i is trained from the estimator's ``random_state + i``, so that the first one is the
+    estimator itself.
+    """
+
+    _fitted_attributes = (("classes_ : ndarray of shape (n_classes,)", "The labels, sorted."),)
+    _example = """\
+>>> from skts import LSTMFCNClassifier, SeedEnsembleClassifier
+>>> from skts.datasets import load_ucr
+>>> X, y = load_ucr("ItalyPowerDemand", split="train")
+>>> member = LSTMFCNClassifier(max_epochs=2, random_state=0)
+>>> clf = SeedEnsembleClassifier(member, n_estimators=2).fit(X, y)
+>>> clf.predict_proba(X).shape
+(67, 2)"""
+
+    estimator: BaseEstimator = param(
+        rule=Rule(
+            "a classifier with a random_state and predict_proba",
+            lambda v: _is_seeded(v) and is_classifier(v) and hasattr(v, "predict_proba"),
+        ),
+        doc="What is trained; also a pipeline around it. It stays unfitted.",
+        kw_only=False,
+    )
+
+    @property
+    def classes_(self):
+        return self._first_member.classes_
+
+    def predict_proba(self, X):
+        """Average of the members' probabilities.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), float64
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            As the estimator's `predict_proba`.
+        """
+        return self._average("predict_proba", X)
+
+    def predict(self, X):
+        """The label that is most probable on average.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n,), dtype of `classes_`
+
+        Raises
+        ------
+        NotFittedError, ValueError, TypeError
+            As in `predict_proba`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+
+class SeedEnsembleRegressor(RegressorMixin, _SeedEnsemble):
+    """The same regressor from several seeds, their predictions averaged [1]_.
+
+    Member i is trained from the estimator's ``random_state + i``, so that the first one is the
+    estimator itself.
+    """
+
+    _example = """\
+>>> from skts import LSTMFCNRegressor, SeedEnsembleRegressor
+>>> from skts.datasets import load_ucr
+>>> X, _ = load_ucr("ItalyPowerDemand", split="train")
+>>> member = LSTMFCNRegressor(max_epochs=2, random_state=0)
+>>> reg = SeedEnsembleRegressor(member, n_estimators=2).fit(X[:, :-1], X[:, -1])
+>>> reg.predict(X[:, :-1]).shape
+(67,)"""
+
+    estimator: BaseEstimator = param(
+        rule=Rule("a regressor with a random_state", lambda v: _is_seeded(v) and is_regressor(v)),
+        doc="What is trained; also a pipeline around it. It stays unfitted.",
+        kw_only=False,
+    )
+
+    def predict(self, X):
+        """Average of the members' predictions.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            As the estimator's `predict`.
+        """
+        return self._average("predict", X)

@@ -1,0 +1,250 @@
+"""LSTM, ALSTM and their combinations for sequences (van Diepen)."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skts._params import choice, integer, param
+from skts._training import TrainingParams
+from skts.base import SeriesClassifier, SeriesRegressor
+from skts.layers import Linear, init_recurrent, last_step
+
+COMBINATIONS = ("parallel", "lstm_alstm", "alstm_lstm")
+
+
+class CausalAttention(nn.Module):
+    """One ALSTM layer: ``H = sum_k softmax(X Q_k K_k X^T / sqrt(d)) tanh(X Theta_k)`` over heads k.
+
+    Each step looks at itself and the past alone. The state is what later steps need of the past,
+    its keys and values: a sequence may be given in parts, down to single steps.
+
+    Shape:
+        x (B, T, D), state or None -> (B, T, n_cells), state
+    """
+
+    def __init__(self, n_features, n_cells, *, n_heads):
+        super().__init__()
+        # NOTE[DIFF]: the source leaves the activation and the width d of queries and keys open:
+        # here tanh, as on an LSTM's cell state, and n_cells.
+        self.n_heads = n_heads
+        width = n_heads * n_cells
+        self.query = Linear(n_features, width, bias=False)
+        self.key = Linear(n_features, width, bias=False)
+        self.value = Linear(n_features, width, bias=False)
+
+    def _heads(self, x):
+        return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, T, n_cells)
+
+    def forward(self, x, state=None):
+        query, key = self._heads(self.query(x)), self._heads(self.key(x))
+        value = self._heads(torch.tanh(self.value(x)))
+        n_new, mask = x.shape[1], None
+        if state is not None:
+            key, value = (torch.cat(both, dim=2) for both in zip(state, (key, value), strict=True))
+            n_past = key.shape[2] - n_new
+            mask = torch.ones(n_new, n_past + n_new, dtype=torch.bool, device=x.device)
+            mask = mask.tril(diagonal=n_past)
+        out = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=mask is None
+        )
+        return out.sum(dim=1), (key, value)
+
+
+class LSTMLayers(nn.LSTM):
+    """LSTM layers, one upon the other.
+
+    Shape:
+        x (B, T, D), state or None -> (B, T, n_cells), state
+    """
+
+    def __init__(self, n_features, n_cells, *, n_layers):
+        super().__init__(n_features, n_cells, num_layers=n_layers, batch_first=True)
+        self.n_outputs = n_cells
+        init_recurrent(self)
+
+
+class ALSTMLayers(nn.Module):
+    """ALSTM layers, one upon the other.
+
+    Shape:
+        x (B, T, D), state or None -> (B, T, n_cells), state
+    """
+
+    def __init__(self, n_features, n_cells, *, n_heads, n_layers):
+        super().__init__()
+        self.n_outputs = n_cells
+        widths = [n_features, *[n_cells] * (n_layers - 1)]
+        self.layers = nn.ModuleList(CausalAttention(w, n_cells, n_heads=n_heads) for w in widths)
+
+    def forward(self, x, state=None):
+        states = []
+        for layer, past in zip(self.layers, state or [None] * len(self.layers), strict=True):
+            x, now = layer(x, past)
+            states.append(now)
+        return x, states
+
+
+class CombinedLayers(nn.Module):
+    """LSTM and ALSTM layers: side by side, or the second fed with the input and the first's output.
+
+    Shape:
+        x (B, T, D), state or None -> (B, T, n_cells, twice that in parallel), state
+    """
+
+    def __init__(self, n_features, n_cells, *, combination, n_heads, n_layers):
+        super().__init__()
+        if combination not in COMBINATIONS:
+            raise ValueError(f"combination must be one of {COMBINATIONS}, got {combination!r}")
+        self.parallel = combination == "parallel"
+        self.n_outputs = 2 * n_cells if self.parallel else n_cells
+        n_second = n_features if self.parallel else n_features + n_cells
+        alstm_first = combination == "alstm_lstm"
+        lstm = LSTMLayers(n_second if alstm_first else n_features, n_cells, n_layers=n_layers)
+        alstm = ALSTMLayers(
+            n_features if alstm_first else n_second, n_cells, n_heads=n_heads, n_layers=n_layers
+        )
+        self.first, self.second = (alstm, lstm) if alstm_first else (lstm, alstm)
+
+    def forward(self, x, state=None):
+        past_first, past_second = (None, None) if state is None else state
+        first, now_first = self.first(x, past_first)
+        fed = x if self.parallel else torch.cat([x, first], dim=2)
+        second, now_second = self.second(fed, past_second)
+        out = torch.cat([first, second], dim=2) if self.parallel else second
+        return out, (now_first, now_second)
+
+
+class SequenceNetwork(nn.Module):
+    """Abstract base: layers over a sequence and a linear layer at every step.
+
+    The output at a step depends on no later step. A sequence may be given in parts, down to single
+    steps: the state that one call returns is what the next one needs of the past (an LSTM's state,
+    an attention's keys and values), so that nothing is computed twice.
+
+    Shape:
+        x (B, C, T), state or None -> (B, n_outputs, T), state
+    """
+
+    def __init__(self, layers, n_outputs):
+        super().__init__()
+        self.layers = layers
+        self.head = Linear(layers.n_outputs, n_outputs)
+
+    def forward(self, x, state=None):
+        hidden, state = self.layers(x.transpose(1, 2), state)  # (B, T, hidden)
+        return self.head(hidden).transpose(1, 2), state
+
+
+class SequenceLSTM(SequenceNetwork):
+    """LSTM layers, linear layer.
+
+    Shape:
+        x (B, C, T), state or None -> (B, n_outputs, T), state
+    """
+
+    def __init__(self, n_channels, n_outputs, *, n_cells=32, n_layers=2):
+        super().__init__(LSTMLayers(n_channels, n_cells, n_layers=n_layers), n_outputs)
+
+
+class ALSTM(SequenceNetwork):
+    """ALSTM layers ("attention long short-term memory": causal attention), linear layer.
+
+    Shape:
+        x (B, C, T), state or None -> (B, n_outputs, T), state
+    """
+
+    def __init__(self, n_channels, n_outputs, *, n_cells=32, n_heads=4, n_layers=2):
+        layers = ALSTMLayers(n_channels, n_cells, n_heads=n_heads, n_layers=n_layers)
+        super().__init__(layers, n_outputs)
+
+
+class LSTMALSTM(SequenceNetwork):
+    """LSTM and ALSTM layers combined, linear layer.
+
+    `combination` is "parallel" (both read the series), "lstm_alstm" (ALSTM reads the series and
+    what the LSTM gives) or "alstm_lstm" (the other way round).
+
+    Shape:
+        x (B, C, T), state or None -> (B, n_outputs, T), state
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_outputs,
+        *,
+        combination="parallel",
+        n_cells=32,
+        n_heads=4,
+        n_layers=2,
+    ):
+        layers = CombinedLayers(
+            n_channels, n_cells, combination=combination, n_heads=n_heads, n_layers=n_layers
+        )
+        super().__init__(layers, n_outputs)
+
+
+class LastStep(nn.Module):
+    """What a :class:`SequenceNetwork` gives at the last valid step.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+    """
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x, lengths=None):
+        outputs, _ = self.network(x)
+        return last_step(outputs.transpose(1, 2), lengths)
+
+
+class _ALSTMParams(TrainingParams):
+    paper = (
+        "van Diepen. One-step-ahead forecasts with LSTM, with attention long short-term memory "
+        "(ALSTM) and with three combinations of both."
+    )
+
+    n_cells: int = param(default=32, rule=integer(1), doc="Width of every layer.")
+    n_heads: int = param(default=4, rule=integer(1), doc="Heads of each ALSTM layer; summed.")
+    n_layers: int = param(default=2, rule=integer(1), doc="Layers of each kind.")
+
+    def _sizes(self):
+        return {
+            "n_cells": int(self.n_cells),
+            "n_heads": int(self.n_heads),
+            "n_layers": int(self.n_layers),
+        }
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return LastStep(ALSTM(n_channels, n_outputs, **self._sizes()))
+
+
+class _LSTMALSTMParams(_ALSTMParams):
+    combination: str = param(
+        default="parallel",
+        rule=choice(*COMBINATIONS),
+        doc="'parallel': LSTM and ALSTM both read the series. 'lstm_alstm': ALSTM reads the series "
+        "and what the LSTM gives. 'alstm_lstm': the other way round.",
+    )
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        network = LSTMALSTM(n_channels, n_outputs, combination=self.combination, **self._sizes())
+        return LastStep(network)
+
+
+class ALSTMClassifier(_ALSTMParams, SeriesClassifier):
+    """ALSTM classifier [1]_: causal attention, read at the last step; series of any length."""
+
+
+class ALSTMRegressor(_ALSTMParams, SeriesRegressor):
+    """ALSTM regressor [1]_: causal attention; predicts, say, the value after a window."""
+
+
+class LSTMALSTMClassifier(_LSTMALSTMParams, SeriesClassifier):
+    """LSTM and ALSTM combined [1]_, a classifier; series of any length."""
+
+
+class LSTMALSTMRegressor(_LSTMALSTMParams, SeriesRegressor):
+    """LSTM and ALSTM combined [1]_, a regressor: predicts, say, the value after a window."""

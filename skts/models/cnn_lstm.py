@@ -1,0 +1,375 @@
+"""CNN and LSTM with self-attention before or after them (Swartz, 2025)."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skts._params import BOOLEAN, NONE, choice, integer, param, real, tuple_of
+from skts._tensors import padding_mask
+from skts._training import TrainingParams
+from skts.base import SeriesClassifier, SeriesRegressor
+from skts.layers import (
+    Linear,
+    SameConv,
+    SelfAttention,
+    check_one_each,
+    glorot_,
+    init_recurrent,
+    mean_over_time,
+)
+
+
+class AttentionBlock(nn.Module):
+    """Multi-head self-attention -> dropout -> layer normalisation, added to its input.
+
+    Over a width of 1 (a univariate series) layer normalisation gives its bias alone: there the
+    block adds a constant, as it does in the paper.
+
+    Shape:
+        x (B, W, T), mask (B, 1, T) -> (B, W, T), zero where the mask is False
+    """
+
+    def __init__(self, width, *, n_heads, head_size, dropout, positional_encoding):
+        super().__init__()
+        self.positional_encoding = positional_encoding
+        self.attention = SelfAttention(
+            width, width, n_heads=n_heads, head_size=head_size, dropout=dropout
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x, mask=None):
+        x = x.transpose(1, 2)  # (B, T, W)
+        if self.positional_encoding:
+            x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
+        x = x + self.norm(self.dropout(self.attention(x, mask)))
+        x = x.transpose(1, 2)
+        return x if mask is None else x * mask
+
+
+class HiddenHead(nn.Module):
+    """Flatten, or average over time -> Linear -> ReLU -> dropout -> Linear.
+
+    Shape:
+        x (B, W, T), mask (B, 1, T) -> (B, n_outputs)
+    """
+
+    def __init__(self, width, n_timepoints, n_hidden, n_outputs, *, pooling, dropout):
+        super().__init__()
+        one_of("pooling", pooling, POOLINGS)
+        self.pooling = pooling
+        n_features = width * n_timepoints if pooling == "flatten" else width
+        self.hidden = Linear(n_features, n_hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.out = Linear(n_hidden, n_outputs)
+
+    def forward(self, x, mask=None):
+        flat = x.flatten(start_dim=1) if self.pooling == "flatten" else mean_over_time(x, mask)
+        return self.out(self.dropout(F.relu(self.hidden(flat))))
+
+
+class CNN(nn.Module):
+    """Convolutions with max-pooling, with self-attention on the series or on the feature maps.
+
+    Parameters
+    ----------
+    n_channels, n_timepoints, n_outputs : int
+    filters : tuple of int, default=(32, 32)
+        One entry for each convolution.
+    kernel_sizes : tuple of int or None, default=None
+        None: the paper's, by the length of the series, for two convolutions.
+    n_hidden : int, default=32
+    attention : {None, "before", "after"}, default=None
+    positional_encoding : bool or None, default=None
+        Ahead of the attention; None: the paper's, which is True.
+    n_heads, head_size : int
+    pooling : {"flatten", "average"}, default="flatten"
+    dropout : float, default=0.25
+
+    Shape:
+        x (B, C, T), lengths (B,) or None (with pooling="average") -> (B, n_outputs)
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_timepoints,
+        n_outputs,
+        *,
+        filters=(32, 32),
+        kernel_sizes=None,
+        n_hidden=32,
+        attention=None,
+        positional_encoding=None,
+        n_heads=4,
+        head_size=32,
+        pooling="flatten",
+        dropout=0.25,
+    ):
+        super().__init__()
+        one_of("attention", attention, ATTENTIONS)
+        kernel_sizes = paper_kernels(n_timepoints) if kernel_sizes is None else kernel_sizes
+        check_one_each("filters", filters, kernel_sizes)
+        widths = [n_channels, *map(int, filters)]
+        self.convs = nn.ModuleList(
+            glorot_(SameConv(*shape, int(kernel_size)))
+            for shape, kernel_size in zip(pairwise(widths), kernel_sizes, strict=True)
+        )
+        self.attention = attention
+        if attention is not None:
+            self.attend = AttentionBlock(
+                n_channels if attention == "before" else widths[-1],
+                n_heads=n_heads,
+                head_size=head_size,
+                dropout=dropout,
+                positional_encoding=positional_encoding in (None, True),
+            )
+        for _ in filters:
+            n_timepoints = max(1, n_timepoints // 2)
+        self.head = HiddenHead(
+            widths[-1], n_timepoints, int(n_hidden), n_outputs, pooling=pooling, dropout=dropout
+        )
+
+    def forward(self, x, lengths=None):
+        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        x = x if mask is None else x * mask
+        if self.attention == "before":
+            x = self.attend(x, mask)
+        for conv in self.convs:
+            x = F.relu(conv(x))
+            # NOTE[DIFF]: a single time point is not pooled, nothing would be left of it
+            x = F.max_pool1d(x if mask is None else x * mask, min(2, x.shape[2]))
+            if lengths is not None:
+                lengths = (lengths // 2).clamp(min=1)
+                mask = padding_mask(lengths, x.shape[2])
+                x = x * mask
+        if self.attention == "after":
+            x = self.attend(x, mask)
+        return self.head(x, mask)
+
+
+class LSTM(nn.Module):
+    """A stack of LSTM layers, all hidden states kept, with self-attention before or after.
+
+    Parameters
+    ----------
+    n_channels, n_timepoints, n_outputs : int
+    n_cells : int, default=32
+        Hidden units of each layer.
+    n_layers : int, default=2
+    n_hidden : int, default=32
+    attention : {None, "before", "after"}, default=None
+    positional_encoding : bool or None, default=None
+        Ahead of the attention; None: the paper's, which is True for "before" alone.
+    n_heads, head_size : int
+    pooling : {"flatten", "average"}, default="flatten"
+    dropout : float or None, default=None
+        None: the paper's, which is 0.25 with attention and 0 without.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None (with pooling="average") -> (B, n_outputs)
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_timepoints,
+        n_outputs,
+        *,
+        n_cells=32,
+        n_layers=2,
+        n_hidden=32,
+        attention=None,
+        positional_encoding=None,
+        n_heads=4,
+        head_size=32,
+        pooling="flatten",
+        dropout=None,
+    ):
+        super().__init__()
+        one_of("attention", attention, ATTENTIONS)
+        if dropout is None:
+            dropout = 0.0 if attention is None else 0.25
+        if positional_encoding is None:
+            positional_encoding = attention == "before"
+        n_cells = int(n_cells)
+        self.attention = attention
+        self.rnn = init_recurrent(
+            nn.LSTM(n_channels, n_cells, num_layers=int(n_layers), batch_first=True)
+        )
+        if attention is not None:
+            self.attend = AttentionBlock(
+                n_channels if attention == "before" else n_cells,
+                n_heads=n_heads,
+                head_size=head_size,
+                dropout=dropout,
+                positional_encoding=positional_encoding,
+            )
+        self.head = HiddenHead(
+            n_cells, n_timepoints, int(n_hidden), n_outputs, pooling=pooling, dropout=dropout
+        )
+
+    def forward(self, x, lengths=None):
+        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        x = x if mask is None else x * mask
+        if self.attention == "before":
+            x = self.attend(x, mask)
+        states, _ = self.rnn(x.transpose(1, 2))  # (B, T, C) -> (B, T, n_cells)
+        x = states.transpose(1, 2)
+        x = x if mask is None else x * mask
+        if self.attention == "after":
+            x = self.attend(x, mask)
+        return self.head(x, mask)
+
+
+ATTENTIONS = (None, "before", "after")
+POOLINGS = ("flatten", "average")
+
+
+def one_of(name, value, allowed):
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}")
+
+
+def paper_kernels(n_timepoints):
+    """The kernels of the paper's two convolutions over series of that length."""
+    return (max(3, min(n_timepoints // 5, 50)), max(3, min(n_timepoints // 10, 20)))
+
+
+def sinusoids(n_timepoints, width):
+    """Sinusoidal positional encoding, (T, W): sines in the even columns, cosines in the odd."""
+    even = torch.arange(0, width, 2)
+    position = torch.arange(n_timepoints)[:, None]
+    angle = position * torch.exp(even * (-math.log(10_000.0) / width))  # (T, ceil(W / 2))
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(start_dim=1)[:, :width]
+
+
+class _AttentionParams(TrainingParams):
+    """The options that the paper's CNN and LSTM share."""
+
+    paper = (
+        "Swartz (2025). Convolutional and recurrent networks with self-attention before or after "
+        "them, for time series classification."
+    )
+
+    n_hidden: int = param(
+        default=32, rule=integer(1), doc="Units of the layer before the output layer."
+    )
+    attention: str | None = param(
+        default=None,
+        rule=choice(*ATTENTIONS),
+        doc="Multi-head self-attention 'before' the network, on the series, or 'after' it, on its "
+        "feature maps or hidden states.",
+    )
+    n_heads: int = param(default=4, rule=integer(1), doc="Heads of the attention, if there is one.")
+    head_size: int = param(
+        default=32, rule=integer(1), doc="Width of each head of the attention, if there is one."
+    )
+    pooling: str = param(
+        default="flatten",
+        rule=choice(*POOLINGS),
+        doc="'flatten' takes series of one length; 'average' over time takes any.",
+    )
+
+    def _check_options(self):
+        super()._check_options()
+        if self.attention is None and self.positional_encoding is not None:
+            raise ValueError(
+                "positional_encoding acts ahead of the attention: without attention it must be "
+                f"None, got {self.positional_encoding!r}. Set attention='before' or 'after'."
+            )
+
+    def _reads(self):
+        return "equal" if self.pooling == "flatten" else "any"
+
+    def _shared_options(self):
+        return {
+            "n_hidden": self.n_hidden,
+            "attention": self.attention,
+            "positional_encoding": self.positional_encoding,
+            "n_heads": self.n_heads,
+            "head_size": self.head_size,
+            "pooling": self.pooling,
+            "dropout": self.dropout,
+        }
+
+
+class _CNNParams(_AttentionParams):
+    filters: tuple[int, ...] = param(
+        default=(32, 32),
+        rule=tuple_of(integer(1)),
+        doc="Filters of each convolution; max-pooling of 2 follows each.",
+    )
+    kernel_sizes: tuple[int, ...] | None = param(
+        default=None,
+        rule=NONE | tuple_of(integer(1)),
+        doc="Kernel of each convolution, in time points; as many as `filters`. None takes the "
+        "paper's two, by the length of the series: a fifth of it from 3 to 50, a tenth from 3 to "
+        "20.",
+    )
+    positional_encoding: bool | None = param(
+        default=None,
+        rule=NONE | BOOLEAN,
+        doc="Add sinusoids ahead of the attention; None as in the paper, which does.",
+    )
+    dropout: float = param(
+        default=0.25,
+        rule=real(0, 1),
+        doc="Dropout before the output layer and in the attention.",
+    )
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return CNN(
+            n_channels,
+            n_timepoints,
+            n_outputs,
+            filters=self.filters,
+            kernel_sizes=self.kernel_sizes,
+            **self._shared_options(),
+        )
+
+
+class _LSTMParams(_AttentionParams):
+    n_cells: int = param(default=32, rule=integer(1), doc="Hidden units of each LSTM layer.")
+    n_layers: int = param(default=2, rule=integer(1), doc="LSTM layers, one upon the other.")
+    positional_encoding: bool | None = param(
+        default=None,
+        rule=NONE | BOOLEAN,
+        doc="Add sinusoids ahead of the attention; None as in the paper, which does for 'before' "
+        "alone.",
+    )
+    dropout: float | None = param(
+        default=None,
+        rule=NONE | real(0, 1),
+        doc="Dropout before the output layer and in the attention; None as in the paper: 0.25 with "
+        "attention, none without.",
+    )
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return LSTM(
+            n_channels,
+            n_timepoints,
+            n_outputs,
+            n_cells=self.n_cells,
+            n_layers=self.n_layers,
+            **self._shared_options(),
+        )
+
+
+class CNNClassifier(_CNNParams, SeriesClassifier):
+    """CNN classifier [1]_, on request with self-attention before or after the convolutions."""
+
+
+class CNNRegressor(_CNNParams, SeriesRegressor):
+    """CNN regressor [1]_, on request with self-attention before or after the convolutions."""
+
+
+class LSTMClassifier(_LSTMParams, SeriesClassifier):
+    """LSTM classifier [1]_, on request with self-attention before or after the LSTM layers."""
+
+
+class LSTMRegressor(_LSTMParams, SeriesRegressor):
+    """LSTM regressor [1]_, on request with self-attention before or after the LSTM layers."""

@@ -1,0 +1,125 @@
+"""Convolutions, then an LSTM (tutorial article, 2024)."""
+
+from torch import nn
+from torch.nn import functional as F
+
+from skts._params import integer, param, real, tuple_of
+from skts._tensors import padding_mask
+from skts._training import TrainingParams
+from skts.base import SeriesClassifier, SeriesRegressor
+from skts.layers import Linear, check_one_each, glorot_, init_recurrent, last_step
+
+
+class ConvLSTM(nn.Module):
+    """Convolutions without padding, an LSTM over what they give, a linear layer on its last state.
+
+    Parameters
+    ----------
+    n_channels, n_timepoints, n_outputs : int
+    conv_channels, kernel_sizes : tuple of int
+        One entry for each convolution.
+    n_cells : int, default=64
+    dropout : float, default=0.0
+        After each convolution and on the LSTM's last state.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs); T of at least
+        :func:`min_timepoints` of the convolutions
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_timepoints,
+        n_outputs,
+        *,
+        conv_channels=(32,),
+        kernel_sizes=(3,),
+        n_cells=64,
+        dropout=0.0,
+    ):
+        super().__init__()
+        check_one_each("conv_channels", conv_channels, kernel_sizes)
+        self.convs = nn.ModuleList()
+        for width, kernel_size in zip(
+            conv_channels, fitting_kernels(kernel_sizes, n_timepoints), strict=True
+        ):
+            self.convs.append(glorot_(nn.Conv1d(n_channels, int(width), kernel_size)))
+            n_channels = int(width)
+        self.dropout = nn.Dropout(dropout)
+        self.rnn = init_recurrent(nn.LSTM(n_channels, int(n_cells), batch_first=True))
+        self.head = Linear(int(n_cells), n_outputs)
+
+    def forward(self, x, lengths=None):
+        n_timepoints = x.shape[2]
+        if lengths is not None:
+            x = x * padding_mask(lengths, n_timepoints)
+        for conv in self.convs:
+            x = self.dropout(F.relu(conv(x)))
+        if lengths is not None:
+            lengths = lengths - (n_timepoints - x.shape[2])
+        states, _ = self.rnn(x.transpose(1, 2))  # (B, T', conv channels) -> (B, T', n_cells)
+        return self.head(self.dropout(last_step(states, lengths)))
+
+
+def fitting_kernels(kernel_sizes, n_timepoints):
+    """The kernels, cut where fewer time points are left for them.
+
+    NOTE[DIFF]: the article has no series shorter than its kernels.
+    """
+    fitting = []
+    for kernel_size in kernel_sizes:
+        fitting.append(min(int(kernel_size), n_timepoints))
+        n_timepoints -= fitting[-1] - 1
+    return fitting
+
+
+def min_timepoints(kernel_sizes):
+    """The shortest series of which these convolutions leave something."""
+    return 1 + sum(kernel_size - 1 for kernel_size in kernel_sizes)
+
+
+class _ConvLSTMParams(TrainingParams):
+    paper = (
+        "Conv1D-LSTM, after a tutorial article (2024): a stack of one-dimensional convolutions "
+        "whose output an LSTM reads."
+    )
+
+    conv_channels: tuple[int, ...] = param(
+        default=(32,), rule=tuple_of(integer(1)), doc="Channels that each convolution gives."
+    )
+    kernel_sizes: tuple[int, ...] = param(
+        default=(3,),
+        rule=tuple_of(integer(1)),
+        doc="Kernel of each convolution, in time points; as many as `conv_channels`. Cut where "
+        "the longest training series has fewer points left for it.",
+    )
+    n_cells: int = param(default=64, rule=integer(1), doc="Hidden units of the LSTM.")
+    dropout: float = param(
+        default=0.0,
+        rule=real(0, 1),
+        doc="Dropout after each convolution and on the LSTM's last state; the article's third "
+        "form has 0.5.",
+    )
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return ConvLSTM(
+            n_channels,
+            n_timepoints,
+            n_outputs,
+            conv_channels=self.conv_channels,
+            kernel_sizes=self.kernel_sizes,
+            n_cells=self.n_cells,
+            dropout=self.dropout,
+        )
+
+    def _min_timepoints(self, n_timepoints):
+        return min_timepoints(fitting_kernels(self.kernel_sizes, n_timepoints))
+
+
+class ConvLSTMClassifier(_ConvLSTMParams, SeriesClassifier):
+    """Conv1D-LSTM classifier [1]_: an LSTM reads what convolutions give."""
+
+
+class ConvLSTMRegressor(_ConvLSTMParams, SeriesRegressor):
+    """Conv1D-LSTM regressor [1]_: an LSTM reads what convolutions give."""

@@ -1,0 +1,158 @@
+"""LSTM-FCN with squeeze-excite and residual blocks (Chun, Twan and Weale, 2024)."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skts._params import BOOLEAN, choice, integer, param, real, tuple_of
+from skts._tensors import padding_mask
+from skts._training import TrainingParams
+from skts.base import SeriesClassifier, SeriesRegressor
+from skts.layers import BatchNorm, ConvBranch, Linear, SqueezeExcite
+from skts.models.lstmfcn import recurrent_branch
+
+
+class SELSTMFCN(nn.Module):
+    """The improved LSTM-FCN of the Columbia study.
+
+    Every convolution block has squeeze-excite inside and a residual connection around it; the
+    branches meet in a wide hidden layer: Linear -> ReLU -> batch normalisation -> dropout.
+
+    Parameters
+    ----------
+    n_channels, n_timepoints, n_outputs : int
+    n_cells : int, default=8
+        Hidden units of the LSTM.
+    filters, kernel_sizes : tuple of int
+        One entry for each convolution block.
+    n_hidden : int, default=512
+    recurrent_dropout : float, default=0.2
+        Applied to what the LSTM reads and to what it gives.
+    dropout : float, default=0.5
+        Applied to the hidden layer.
+    dimension_shuffle : bool, default=True
+        Read the input as a sequence of C steps with T features each, instead of T steps with C.
+    attention : {None, "multihead"}, default=None
+    n_heads : int, default=4
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+    """
+
+    def __init__(
+        self,
+        n_channels,
+        n_timepoints,
+        n_outputs,
+        *,
+        n_cells=8,
+        filters=(128, 256, 128),
+        kernel_sizes=(8, 8, 8),
+        n_hidden=512,
+        recurrent_dropout=0.2,
+        dropout=0.5,
+        dimension_shuffle=True,
+        attention=None,
+        n_heads=4,
+    ):
+        super().__init__()
+        self.dimension_shuffle = dimension_shuffle
+        gates = [SqueezeExcite(int(f), bias=True) for f in filters]
+        self.conv = ConvBranch(
+            n_channels, filters=filters, kernel_sizes=kernel_sizes, gates=gates, residual=True
+        )
+        self.recurrent = recurrent_branch(
+            n_timepoints if dimension_shuffle else n_channels,
+            int(n_cells),
+            attention=attention,
+            n_heads=int(n_heads),
+        )
+        self.recurrent_dropout = nn.Dropout(recurrent_dropout)
+        n_features = self.recurrent.n_outputs + int(filters[-1])
+        self.hidden = Linear(n_features, int(n_hidden))
+        self.norm = BatchNorm(int(n_hidden))
+        self.dropout = nn.Dropout(dropout)
+        self.head = Linear(int(n_hidden), n_outputs)
+
+    def forward(self, x, lengths=None):
+        if lengths is not None:
+            x = x * padding_mask(lengths, x.shape[2])
+        # NOTE[DIFF]: Keras's dropout inside an LSTM drops the same inputs at every step, torch's
+        # fused layer has none: the sequence is thinned out ahead of it.
+        thinned = self.recurrent_dropout(x)
+        if self.dimension_shuffle:
+            state = self.recurrent(thinned)
+        else:
+            state = self.recurrent(thinned.transpose(1, 2), lengths)  # (B, T, C) -> (B, n)
+        both = torch.cat([self.recurrent_dropout(state), self.conv(x, lengths)], dim=1)
+        hidden = F.relu(self.hidden(both))[:, :, None]  # (B, n_hidden, 1)
+        return self.head(self.dropout(self.norm(hidden)[:, :, 0]))
+
+
+class _SELSTMFCNParams(TrainingParams):
+    paper = (
+        "Chun, Twan, Weale (2024). The Columbia study: LSTM fully convolutional networks, "
+        "replicated and improved."
+    )
+
+    n_cells: int = param(default=8, rule=integer(1), doc="Hidden units of the LSTM.")
+    filters: tuple[int, ...] = param(
+        default=(128, 256, 128), rule=tuple_of(integer(1)), doc="Filters of each convolution block."
+    )
+    kernel_sizes: tuple[int, ...] = param(
+        default=(8, 8, 8),
+        rule=tuple_of(integer(1)),
+        doc="Kernel of each convolution block, in time points; as many as `filters`.",
+    )
+    n_hidden: int = param(
+        default=512, rule=integer(1), doc="Units of the layer in which the branches meet."
+    )
+    recurrent_dropout: float = param(
+        default=0.2,
+        rule=real(0, 1),
+        doc="Dropout on what the LSTM reads and on its last hidden state.",
+    )
+    dropout: float = param(default=0.5, rule=real(0, 1), doc="Dropout on the layer of `n_hidden`.")
+    dimension_shuffle: bool = param(
+        default=True,
+        rule=BOOLEAN,
+        doc="Let the recurrent branch read the channels as steps and the time points as features; "
+        "False reads time points as steps.",
+    )
+    attention: str | None = param(
+        default=None,
+        rule=choice(None, "multihead"),
+        doc="'multihead': self-attention over the LSTM's sequence, beside the LSTM.",
+    )
+    n_heads: int = param(
+        default=4,
+        rule=integer(1),
+        doc="Used by ``attention='multihead'`` alone; must divide `n_cells`.",
+    )
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return SELSTMFCN(
+            n_channels,
+            n_timepoints,
+            n_outputs,
+            n_cells=self.n_cells,
+            filters=self.filters,
+            kernel_sizes=self.kernel_sizes,
+            n_hidden=self.n_hidden,
+            recurrent_dropout=self.recurrent_dropout,
+            dropout=self.dropout,
+            dimension_shuffle=self.dimension_shuffle,
+            attention=self.attention,
+            n_heads=self.n_heads,
+        )
+
+    def _reads(self):
+        return "padded" if self.dimension_shuffle else "any"
+
+
+class SELSTMFCNClassifier(_SELSTMFCNParams, SeriesClassifier):
+    """Improved LSTM-FCN classifier [1]_: squeeze-excite, residual blocks, a wide hidden layer."""
+
+
+class SELSTMFCNRegressor(_SELSTMFCNParams, SeriesRegressor):
+    """Improved LSTM-FCN regressor [1]_: squeeze-excite, residual blocks, a wide hidden layer."""

@@ -14,7 +14,13 @@ TRAINING = {
 #: learns slowly.
 MORE_TRAINING = {
     "ALSTMClassifier": {"max_epochs": 60},
-    "ALSTMRegressor": {"max_epochs": 200, "batch_size": 50, "lr": 2e-2, "n_layers": 3, "n_cells": 16},
+    "ALSTMRegressor": {
+        "max_epochs": 200,
+        "batch_size": 50,
+        "lr": 2e-2,
+        "n_layers": 3,
+        "n_cells": 16,
+    },
 }
 
 #: Widths that small networks have a sixteenth of, 8 at least: the checks ask how an estimator

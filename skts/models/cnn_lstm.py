@@ -23,18 +23,23 @@ from skts.layers import (
 
 
 class AttentionBlock(nn.Module):
-    """Multi-head self-attention -> dropout -> layer normalisation, added to its input.
+    """Layer normalisation -> multi-head self-attention -> dropout, added to its input.
 
-    Over a width of 1 (a univariate series) layer normalisation gives its bias alone: there the
-    block adds a constant, as it does in the paper.
+    Without `norm_first` the normalisation comes last, ahead of the addition. Over a width of 1 (the
+    univariate series itself) it gives its bias alone: there the block adds a constant, in the study
+    too.
 
     Shape:
         x (B, W, T), mask (B, 1, T) -> (B, W, T), zero where the mask is False
     """
 
-    def __init__(self, width, *, n_heads, head_size, dropout, positional_encoding):
+    def __init__(self, width, *, n_heads, head_size, dropout, positional_encoding, norm_first):
         super().__init__()
         self.positional_encoding = positional_encoding
+        # NOTE[DIFF]: as the study is described the normalisation comes last. That way it swamps
+        # what it is added to: with attention after the LSTM the training loss stays at chance,
+        # where the study's does not. Ahead of the attention it gives the study's figures.
+        self.norm_first = norm_first
         self.attention = SelfAttention(
             width, width, n_heads=n_heads, head_size=head_size, dropout=dropout
         )
@@ -45,7 +50,10 @@ class AttentionBlock(nn.Module):
         x = x.transpose(1, 2)  # (B, T, W)
         if self.positional_encoding:
             x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
-        x = x + self.norm(self.dropout(self.attention(x, mask)))
+        if self.norm_first:
+            x = x + self.dropout(self.attention(self.norm(x), mask))
+        else:
+            x = x + self.norm(self.dropout(self.attention(x, mask)))
         x = x.transpose(1, 2)
         return x if mask is None else x * mask
 
@@ -85,6 +93,8 @@ class CNN(nn.Module):
     attention : {None, "before", "after"}, default=None
     positional_encoding : bool or None, default=None
         Ahead of the attention; None: the paper's, which is True.
+    norm_first : bool, default=True
+        Layer normalisation ahead of the attention, else after it.
     n_heads, head_size : int
     pooling : {"flatten", "average"}, default="flatten"
     dropout : float, default=0.25
@@ -104,6 +114,7 @@ class CNN(nn.Module):
         n_hidden=32,
         attention=None,
         positional_encoding=None,
+        norm_first=True,
         n_heads=4,
         head_size=32,
         pooling="flatten",
@@ -126,6 +137,7 @@ class CNN(nn.Module):
                 head_size=head_size,
                 dropout=dropout,
                 positional_encoding=positional_encoding in (None, True),
+                norm_first=norm_first,
             )
         for _ in filters:
             n_timepoints = max(1, n_timepoints // 2)
@@ -164,6 +176,8 @@ class LSTM(nn.Module):
     attention : {None, "before", "after"}, default=None
     positional_encoding : bool or None, default=None
         Ahead of the attention; None: the paper's, which is True for "before" alone.
+    norm_first : bool, default=True
+        Layer normalisation ahead of the attention, else after it.
     n_heads, head_size : int
     pooling : {"flatten", "average"}, default="flatten"
     dropout : float or None, default=None
@@ -184,6 +198,7 @@ class LSTM(nn.Module):
         n_hidden=32,
         attention=None,
         positional_encoding=None,
+        norm_first=True,
         n_heads=4,
         head_size=32,
         pooling="flatten",
@@ -207,6 +222,7 @@ class LSTM(nn.Module):
                 head_size=head_size,
                 dropout=dropout,
                 positional_encoding=positional_encoding,
+                norm_first=norm_first,
             )
         self.head = HiddenHead(
             n_cells, n_timepoints, int(n_hidden), n_outputs, pooling=pooling, dropout=dropout
@@ -264,6 +280,11 @@ class _AttentionParams(TrainingParams):
         doc="Multi-head self-attention 'before' the network, on the series, or 'after' it, on its "
         "feature maps or hidden states.",
     )
+    norm_first: bool = param(
+        default=True,
+        rule=BOOLEAN,
+        doc="Layer normalisation ahead of the attention, if there is one; False puts it after.",
+    )
     n_heads: int = param(default=4, rule=integer(1), doc="Heads of the attention, if there is one.")
     head_size: int = param(
         default=32, rule=integer(1), doc="Width of each head of the attention, if there is one."
@@ -290,6 +311,7 @@ class _AttentionParams(TrainingParams):
             "n_hidden": self.n_hidden,
             "attention": self.attention,
             "positional_encoding": self.positional_encoding,
+            "norm_first": self.norm_first,
             "n_heads": self.n_heads,
             "head_size": self.head_size,
             "pooling": self.pooling,

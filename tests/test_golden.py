@@ -1,0 +1,83 @@
+"""Golden outputs: every network gives today what it gave when its outputs were written down.
+
+Weights from seed 0, a sine for a series; relative tolerance 1e-4, absolute 1e-5. Regenerate with
+``python -m tests.test_golden`` and say in the commit why they changed.
+"""
+
+import pytest
+import torch
+
+from skts import models
+from tests.networks import seeded
+
+#: Name, network, arguments after the channels (3), options.
+NETWORKS = {
+    "FCN": (models.FCN, (2,), {}),
+    "LSTM-FCN": (models.LSTMFCN, (20, 2), {}),
+    "ALSTM-FCN": (models.LSTMFCN, (20, 2), {"attention": "additive"}),
+    "MLSTM-FCN": (models.LSTMFCN, (20, 2), {"squeeze_excite": True}),
+    "MALSTM-FCN": (models.LSTMFCN, (20, 2), {"attention": "additive", "squeeze_excite": True}),
+    "replication": (models.LSTMFCN, (20, 2), {"attention": "multihead", "residual": True}),
+    "SE-LSTM-FCN": (models.SELSTMFCN, (20, 2), {}),
+    "SE-LSTM-FCN multihead": (models.SELSTMFCN, (20, 2), {"attention": "multihead"}),
+    "CNN": (models.CNN, (20, 2), {}),
+    "CNN before": (models.CNN, (20, 2), {"attention": "before"}),
+    "CNN after": (models.CNN, (20, 2), {"attention": "after"}),
+    "LSTM": (models.LSTM, (20, 2), {}),
+    "LSTM before": (models.LSTM, (20, 2), {"attention": "before"}),
+    "LSTM after": (models.LSTM, (20, 2), {"attention": "after"}),
+    "Conv1D-LSTM": (models.ConvLSTM, (20, 2), {"conv_channels": (32, 64), "kernel_sizes": (3, 3)}),
+    "sequence LSTM": (models.SequenceLSTM, (2,), {}),
+    "ALSTM": (models.ALSTM, (2,), {}),
+    "combination 1": (models.LSTMALSTM, (2,), {"combination": "parallel"}),
+    "combination 2": (models.LSTMALSTM, (2,), {"combination": "lstm_alstm"}),
+    "combination 3": (models.LSTMALSTM, (2,), {"combination": "alstm_lstm"}),
+}
+
+GOLDEN = {
+    "FCN": [[-1.027224, 0.777664], [-1.042425, 0.822729]],
+    "LSTM-FCN": [[1.286906, -0.183535], [1.262021, -0.280885]],
+    "ALSTM-FCN": [[-1.454524, -0.619159], [-1.441798, -0.618103]],
+    "MLSTM-FCN": [[-0.14408, 0.066949], [-0.164185, 0.183973]],
+    "MALSTM-FCN": [[0.214494, -0.046564], [0.095299, -0.03034]],
+    "replication": [[0.039489, -0.787843], [0.469595, -1.101863]],
+    "SE-LSTM-FCN": [[-0.13774, -0.140028], [-0.053243, -0.165]],
+    "SE-LSTM-FCN multihead": [[-0.344753, 0.042017], [-0.343707, 0.080687]],
+    "CNN": [[0.188998, 0.116422], [0.324423, -0.063314]],
+    "CNN before": [[-0.898723, 0.857637], [-0.210222, 0.151584]],
+    "CNN after": [[0.975962, 1.243662], [0.65069, 1.085687]],
+    "LSTM": [[-0.0272, 0.041634], [0.023872, 0.018892]],
+    "LSTM before": [[-0.015485, 0.004742], [0.008792, -0.005524]],
+    "LSTM after": [[-0.694981, -0.300601], [0.047548, -0.556862]],
+    "Conv1D-LSTM": [[-0.01659, 0.032268], [-0.000815, 0.021524]],
+    "sequence LSTM": [[-0.009841, -0.01448], [0.01651, 0.036547]],
+    "ALSTM": [[0.050049, 0.04247], [-0.037082, 0.005203]],
+    "combination 1": [[-0.11732, -0.063228], [0.149862, 0.026371]],
+    "combination 2": [[-0.055869, 0.080921], [0.025423, -0.136402]],
+    "combination 3": [[0.065727, -0.016325], [-0.063134, 0.033243]],
+}
+
+
+def golden_output(name):
+    """Of two series, (2, 2); of a sequence network its last step."""
+    network, arguments, options = NETWORKS[name]
+    x = torch.sin(torch.arange(2 * 3 * 20, dtype=torch.float32)).reshape(2, 3, 20)
+    with torch.no_grad():
+        out = seeded(network, 3, *arguments, **options)(x)
+    return out if isinstance(out, torch.Tensor) else out[0][..., -1]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_golden_output(name):
+    expected = torch.tensor(GOLDEN[name])
+    torch.testing.assert_close(golden_output(name), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_golden_outputs_cover_every_network():
+    covered = {network.__name__ for network, _, _ in NETWORKS.values()}
+    assert covered == set(models.__all__)
+
+
+if __name__ == "__main__":
+    for network_name in NETWORKS:
+        print(f"    {network_name!r}: {golden_output(network_name).tolist()},")

@@ -1,6 +1,6 @@
 """Test accuracy of skts estimators on data sets of the UCR archive.
 
-    python benchmarks/accuracy.py --data PATH [--estimators LSTMFCN ...] [--sets GunPoint ...]
+    python benchmarks/accuracy.py [--data PATH] [--estimators LSTMFCN ...] [--sets GunPoint ...]
         [--seeds 0 1 2] [--recipe swartz2025] [--set max_epochs=100 ...] [--n-jobs 2]
         [--scoring balanced_accuracy] [--published FILE.csv --column NAME]
 
@@ -36,15 +36,15 @@ def option(text):
         return name, value
 
 
-def score(estimator, options, name, seed, data, scoring):
-    train, test = (load_ucr(name, split, data) for split in ("train", "test"))
+def score(estimator, options, dataset, seed, data, scoring):
+    train, test = (load_ucr(dataset, split, data) for split in ("train", "test"))
     clf = getattr(skts, estimator)(random_state=seed, **options).fit(*train)
     return get_scorer(scoring)(clf, *test)
 
 
 def parsed_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="folder in the archive's layout")
+    parser.add_argument("--data", help="folder in the archive's layout; else as load_ucr finds it")
     parser.add_argument("--estimators", nargs="+", default=["LSTMFCN"], help="classifiers of skts")
     parser.add_argument("--sets", nargs="+", default=SIXTEEN)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -63,8 +63,10 @@ def parsed_arguments():
 def compare(ours, args):
     """Print our mean and the published one over the sets that the published column covers."""
     published = pd.read_csv(args.published, index_col="dataset")[args.column].dropna()
-    covered = [name for name in ours if name in published.index]
-    mean, theirs = np.mean([ours[name] for name in covered]), published[covered].mean()
+    covered = [dataset for dataset in ours if dataset in published.index]
+    if not covered:
+        raise ValueError(f"{args.column} of {args.published} covers none of the sets {list(ours)}")
+    mean, theirs = np.mean([ours[dataset] for dataset in covered]), published[covered].mean()
     print(
         f"  over the {len(covered)} sets of {args.column}: {mean:.4f}, published {theirs:.4f}, "
         f"difference {mean - theirs:+.4f}",
@@ -79,14 +81,14 @@ def main():
         estimator = name if name.endswith("Classifier") else f"{name}Classifier"
         began, means = time.perf_counter(), {}
         scores = Parallel(n_jobs=args.n_jobs, return_as="generator")(
-            delayed(score)(estimator, options, name, seed, args.data, args.scoring)
-            for name in args.sets
+            delayed(score)(estimator, options, dataset, seed, args.data, args.scoring)
+            for dataset in args.sets
             for seed in args.seeds
         )
-        for name in args.sets:
+        for dataset in args.sets:
             of_set = [next(scores) for _ in args.seeds]
-            means[name] = np.mean(of_set)
-            print(f"{estimator} {name}: " + " ".join(f"{s:.4f}" for s in of_set), flush=True)
+            means[dataset] = np.mean(of_set)
+            print(f"{estimator} {dataset}: " + " ".join(f"{s:.4f}" for s in of_set), flush=True)
         print(
             f"{estimator} {args.recipe or 'default options'} {dict(args.set) or ''}: mean test "
             f"{args.scoring} {np.mean(list(means.values())):.4f} over {len(args.sets)} sets x "

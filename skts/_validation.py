@@ -19,7 +19,7 @@ CONTAINERS = (
 )
 ANY_LENGTH = (
     "a network that takes any length (pooling='average' where there is a pooling, "
-    "dimension_shuffle=False where there is a shuffle, or FCN)"
+    "dimension_shuffle=False and a recurrent cell where there is a shuffle, or FCN)"
 )
 
 
@@ -37,7 +37,7 @@ def input_options(estimator):
     return InputOptions(
         estimator.missing,
         estimator.normalize,
-        estimator._reads(),
+        estimator._accepted_lengths(),
         estimator._min_timepoints(estimator.n_timepoints_in_),
     )
 

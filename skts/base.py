@@ -54,7 +54,7 @@ class SeriesEstimator(TrainingParams, ABC):
     def _network(self, n_channels, n_timepoints, n_outputs):
         """The untrained torch module for series of this shape."""
 
-    def _reads(self):
+    def _accepted_lengths(self):
         """The lengths that the network takes: "any", "padded" up to one length, or one "equal"."""
         return "any"
 

@@ -1,6 +1,7 @@
 """Ensembles of one estimator trained from several seeds."""
 
 from abc import ABC
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
@@ -19,18 +20,19 @@ from skts._params import NONE, Params, Rule, integer, param
 from skts._training import draw_seed
 
 
-def _seeds(estimator):
+def _random_states(estimator):
     """The estimator's parameters that hold a random state, with their values."""
     parameters = estimator.get_params(deep=True)
     return {k: v for k, v in parameters.items() if k.rpartition("__")[2] == "random_state"}
 
 
+def _series_of_seeds(seed, n):
+    """`seed` and n - 1 more, which no other seed leads to but by chance."""
+    return [seed, *map(int, np.random.SeedSequence(seed).generate_state(n - 1))]
+
+
 def _is_seeded(value):
-    return isinstance(value, BaseEstimator) and len(_seeds(value)) > 0
-
-
-def _fitted(estimator, X, y, options):
-    return estimator.fit(X, y, **options)
+    return isinstance(value, BaseEstimator) and len(_random_states(value)) > 0
 
 
 class _SeedEnsemble(Params, ABC):
@@ -49,11 +51,7 @@ class _SeedEnsemble(Params, ABC):
     n_estimators: int = param(default=5, rule=integer(1), doc="Members of the ensemble.")
     n_jobs: int | None = param(
         default=None,
-        rule=NONE
-        | Rule(
-            "an integer other than 0",
-            lambda v: v != 0 and integer(-(2**31)).accepts(v),
-        ),
+        rule=NONE | Rule("an integer other than 0", lambda v: isinstance(v, Integral) and v != 0),
         doc="Members trained at the same time, in processes of joblib; -1: one for each core.",
     )
 
@@ -77,14 +75,16 @@ class _SeedEnsemble(Params, ABC):
             tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
-    def fit(self, X, y, sample_weight=None):
-        """Train the members, each from a seed of its own.
+    def fit(self, X, y, sample_weight=None, **fit_params):
+        """Train the members, each from a seed of its own, all of them anew.
 
         Parameters
         ----------
         X, y : as the estimator's `fit` takes them
         sample_weight : array-like of shape (n,), optional
-            Handed to the members.
+            Handed to the estimator's `fit`.
+        **fit_params
+            Likewise; a pipeline takes weights as ``fcnclassifier__sample_weight=...``.
 
         Returns
         -------
@@ -97,16 +97,18 @@ class _SeedEnsemble(Params, ABC):
             before stays as it was.
         """
         self._check_options()
-        first = {name: draw_seed(value) for name, value in _seeds(self.estimator).items()}
+        if sample_weight is not None:
+            fit_params["sample_weight"] = sample_weight
+        seeds = {
+            name: _series_of_seeds(draw_seed(value), self.n_estimators)
+            for name, value in _random_states(self.estimator).items()
+        }
         members = [
-            clone(self.estimator).set_params(
-                **{name: (seed + i) % 2**32 for name, seed in first.items()}
-            )
+            clone(self.estimator).set_params(**{name: of[i] for name, of in seeds.items()})
             for i in range(self.n_estimators)
         ]
-        options = {} if sample_weight is None else {"sample_weight": sample_weight}
         self.estimators_ = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fitted)(member, X, y, options) for member in members
+            delayed(member.fit)(X, y, **fit_params) for member in members
         )
         return self
 
@@ -118,8 +120,8 @@ class _SeedEnsemble(Params, ABC):
 class SeedEnsembleClassifier(ClassifierMixin, _SeedEnsemble):
     """The same classifier from several seeds, their probabilities averaged [1]_.
 
-    Member i is trained from the estimator's ``random_state + i``, so that the first one is the
-    estimator itself.
+    The first member is the estimator itself; the seeds of the others are drawn from its
+    ``random_state``.
     """
 
     _fitted_attributes = (("classes_ : ndarray of shape (n_classes,)", "The labels, sorted."),)
@@ -189,8 +191,8 @@ class SeedEnsembleClassifier(ClassifierMixin, _SeedEnsemble):
 class SeedEnsembleRegressor(RegressorMixin, _SeedEnsemble):
     """The same regressor from several seeds, their predictions averaged [1]_.
 
-    Member i is trained from the estimator's ``random_state + i``, so that the first one is the
-    estimator itself.
+    The first member is the estimator itself; the seeds of the others are drawn from its
+    ``random_state``.
     """
 
     _example = """\

@@ -12,9 +12,8 @@ from skts._tensors import padding_mask
 class Linear(nn.Linear):
     """A linear layer that starts as Keras's: Glorot-uniform weights, zero bias.
 
-    In evaluation it computes in double precision. The small products of these networks cost next to
-    nothing, and in single precision their rounding depends on the size of the batch: a series would
-    be predicted differently alone than among others.
+    In evaluation it computes in double precision: in single precision the rounding depends on the
+    size of the batch, and a series would be predicted differently alone than among others.
 
     Shape:
         (..., in_features) -> (..., out_features)
@@ -222,7 +221,10 @@ class SelfAttention(nn.Module):
 
 def mean_over_time(x, mask=None):
     """Average over the valid time points; `x` must be zero at the others, (B, C, T) -> (B, C)."""
-    return x.mean(dim=2) if mask is None else x.sum(dim=2) / mask.sum(dim=2)
+    if mask is None:
+        return x.mean(dim=2)
+    total = x.sum(dim=2, dtype=torch.float32)  # in bfloat16 it would be rounded before the division
+    return (total / mask.sum(dim=2)).to(x.dtype)
 
 
 def last_step(x, lengths=None):

@@ -12,3 +12,10 @@ def seeded(make, *args, **options):
 
 def n_trainable(network):
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def without_gradient(network, output):
+    """Names of the trainable parameters that a loss on `output` would not move at all."""
+    output.square().sum().backward()
+    trainable = [(name, p.grad) for name, p in network.named_parameters() if p.requires_grad]
+    return [name for name, grad in trainable if grad is None or not grad.any()]

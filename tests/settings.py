@@ -10,9 +10,9 @@ TRAINING = {
     "regressor": {"max_epochs": 60, "batch_size": 32, "lr": 1e-2},
 }
 
-#: Of the classes that need more. ALSTM knows no positions: which one of a table's columns counts it
-#: learns slowly.
-MORE_TRAINING = {
+#: Of the classes that learn a table too slowly: ALSTM knows no positions, and which of ten columns
+#: counts its two layers find only after minutes; the regressor gets a third layer besides.
+SLOW_LEARNERS = {
     "ALSTMClassifier": {"max_epochs": 60},
     "ALSTMRegressor": {
         "max_epochs": 200,
@@ -46,7 +46,7 @@ def small(cls, **options):
         return cls(small(MEMBERS[kind], **options), n_estimators=2)
     defaults = cls().get_params()
     widths = {name: narrow(defaults[name]) for name in NARROWED if name in defaults}
-    training = TRAINING[kind] | MORE_TRAINING.get(cls.__name__, {})
+    training = TRAINING[kind] | SLOW_LEARNERS.get(cls.__name__, {})
     return cls(**({"random_state": 0} | widths | training | options))
 
 

@@ -7,7 +7,7 @@ import torch
 from skts import ALSTMRegressor, LSTMALSTMRegressor
 from skts.models import ALSTM, LSTMALSTM, SequenceLSTM
 from skts.models.alstm import COMBINATIONS, CausalAttention, LastStep
-from tests.networks import seeded
+from tests.networks import seeded, without_gradient
 from tests.settings import small
 
 NETWORKS = [
@@ -53,7 +53,7 @@ def test_in_parts_with_its_state_it_gives_the_same(network, options, parts):
         at_once, _ = net(x)
         state, outputs = None, []
         for part in x.split(parts, dim=2):
-            out, state = net(part, state)
+            out, state = net(part, state=state)
             outputs.append(out)
     torch.testing.assert_close(torch.cat(outputs, dim=2), at_once, rtol=0, atol=1e-5)
 
@@ -68,10 +68,9 @@ def test_last_step_is_the_last_valid_one(network, options):
 
 
 @pytest.mark.parametrize(("network", "options"), NETWORKS)
-def test_every_parameter_learns(network, options):
+def test_every_parameter_has_a_gradient(network, options):
     net = network(3, 2, **options)
-    net(torch.randn(4, 3, 12))[0].square().sum().backward()
-    assert [n for n, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
+    assert without_gradient(net, net(torch.randn(4, 3, 12))[0]) == []
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS)
@@ -100,5 +99,7 @@ def test_predicts_the_next_value_of_windows(regressor, options):
     series = np.sin(np.arange(400) / 3)
     windows = np.lib.stride_tricks.sliding_window_view(series, 13)
     X, y = windows[:, None, :-1], windows[:, -1]
-    reg = small(regressor, max_epochs=30, **options).fit(X[:300], y[:300])
+    reg = small(regressor, max_epochs=30, n_layers=2, n_cells=32, batch_size=32, **options).fit(
+        X[:300], y[:300]
+    )
     assert reg.score(X[300:], y[300:]) > 0.95

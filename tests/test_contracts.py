@@ -1,6 +1,7 @@
 """Every estimator that discovery finds keeps scikit-learn's contract and the house's."""
 
 import inspect
+import os
 import pickle
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import joblib
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone, is_classifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -23,6 +25,16 @@ CLASSES = [pytest.param(cls, id=name) for name, cls in all_estimators()]
 NETWORKS = [param for param in CLASSES if issubclass(param.values[0], SeriesEstimator)]
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.arange(20) % 2
+PREDICT_ELSEWHERE = """
+import sys, joblib, torch; torch.set_num_threads(1); folder = sys.argv[1]
+est, X = joblib.load(folder + '/est.joblib')
+predict = getattr(est, 'predict_proba', est.predict)
+joblib.dump(predict(X), folder + '/out.joblib')
+"""
+
+
+def net_of(est):
+    return est.net_ if isinstance(est, SeriesEstimator) else est.estimators_[0].net_
 
 
 def outputs(est, X):
@@ -69,19 +81,30 @@ class TestEstimator:
         assert max(map(len, doc.splitlines())) <= 100
         assert len(cls.paper) > 40
 
+    def test_checks_every_option(self, cls):
+        for name in small(cls).get_params(deep=False):
+            est = small(cls).set_params(**{name: object()})
+            with pytest.raises(ValueError, match=rf"^{name} of {cls.__name__} must be .*, got"):
+                est.fit(X, Y)
+
     def test_survives_pickle_and_joblib_into_another_process(self, cls, tmp_path):
         est = small(cls, max_epochs=2).fit(X, Y)
         expected = outputs(est, X)
         np.testing.assert_array_equal(outputs(pickle.loads(pickle.dumps(est)), X), expected)
         joblib.dump((est, X), tmp_path / "est.joblib")
-        source = (
-            "import sys, joblib, torch; torch.set_num_threads(1); folder = sys.argv[1]\n"
-            "est, X = joblib.load(folder + '/est.joblib')\n"
-            "predict = getattr(est, 'predict_proba', est.predict)\n"
-            "joblib.dump(predict(X), folder + '/out.joblib')"
-        )
-        subprocess.run([sys.executable, "-c", source, tmp_path], check=True)
+        subprocess.run([sys.executable, "-c", PREDICT_ELSEWHERE, tmp_path], check=True)
         np.testing.assert_array_equal(joblib.load(tmp_path / "out.joblib"), expected)
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+    def test_trained_on_cuda_it_predicts_where_there_is_none(self, cls, tmp_path):
+        est = small(cls, max_epochs=2, device="cuda").fit(X, Y)
+        assert next(net_of(est).module_.parameters()).is_cuda
+        joblib.dump((est, X), tmp_path / "est.joblib")
+        without_cuda = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+        command = [sys.executable, "-c", PREDICT_ELSEWHERE, tmp_path]
+        subprocess.run(command, check=True, env=without_cuda)
+        elsewhere = joblib.load(tmp_path / "out.joblib")
+        np.testing.assert_allclose(elsewhere, outputs(est, X), rtol=1e-3, atol=1e-3)
 
     def test_clone_and_repr_keep_the_options(self, cls):
         est = small(cls, max_epochs=3, batch_size=5)

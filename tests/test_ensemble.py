@@ -19,7 +19,9 @@ X, Y = load_ucr("ItalyPowerDemand", "train")
 def test_averages_the_probabilities_of_the_same_estimator_from_other_seeds():
     member = small(FCNClassifier, max_epochs=3, random_state=7)
     ensemble = SeedEnsembleClassifier(member, n_estimators=3).fit(X, Y)
-    alone = [clone(member).set_params(random_state=seed).fit(X, Y) for seed in (7, 8, 9)]
+    seeds = [m.random_state for m in ensemble.estimators_]
+    assert seeds[0] == 7
+    alone = [clone(member).set_params(random_state=seed).fit(X, Y) for seed in seeds]
     expected = [clf.predict_proba(X) for clf in alone]
     assert not np.array_equal(expected[0], expected[1])
     np.testing.assert_array_equal(ensemble.predict_proba(X), np.mean(expected, axis=0))
@@ -34,7 +36,8 @@ def test_averages_the_predictions_of_regressors():
     y = X[:, -1]
     ensemble = SeedEnsembleRegressor(member, n_estimators=2).fit(X, y, sample_weight=y + 9)
     alone = [
-        clone(member).set_params(random_state=s).fit(X, y, sample_weight=y + 9) for s in (0, 1)
+        clone(member).set_params(random_state=m.random_state).fit(X, y, sample_weight=y + 9)
+        for m in ensemble.estimators_
     ]
     np.testing.assert_array_equal(
         ensemble.predict(X), np.mean([reg.predict(X) for reg in alone], axis=0)
@@ -66,9 +69,29 @@ def test_takes_pipelines_and_sits_in_a_grid_search():
     ensemble = SeedEnsembleClassifier(pipeline, n_estimators=2)
     grid = {"n_estimators": [1, 2], "estimator__fcnclassifier__batch_size": [8]}
     search = GridSearchCV(ensemble, grid, cv=2).fit(X, Y)
-    members = search.best_estimator_.estimators_
-    assert [m[-1].random_state for m in members] == list(range(len(members)))
+    assert search.best_estimator_.estimators_[0][-1].random_state == 0
     assert search.score(*load_ucr("ItalyPowerDemand", "test")) > 0.9
+
+
+def test_other_seeds_lead_to_other_members():
+    seeds = [
+        member.random_state
+        for seed in range(4)
+        for member in SeedEnsembleClassifier(
+            small(FCNClassifier, max_epochs=1, random_state=seed), n_estimators=3
+        )
+        .fit(X, Y)
+        .estimators_
+    ]
+    assert len(set(seeds)) == 12
+
+
+def test_hands_on_what_a_pipeline_takes():
+    pipeline = make_pipeline(StandardScaler(), small(FCNClassifier, max_epochs=2))
+    ensemble, plain = (SeedEnsembleClassifier(pipeline, n_estimators=2) for _ in range(2))
+    weight = np.where(Y == "1", 1.0, 0.01)
+    ensemble.fit(X, Y, fcnclassifier__sample_weight=weight)
+    assert (ensemble.predict(X) == "1").mean() > (plain.fit(X, Y).predict(X) == "1").mean()
 
 
 def test_takes_any_estimator_with_a_seed():

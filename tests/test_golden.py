@@ -10,6 +10,8 @@ import torch
 from skts import models
 from tests.networks import seeded
 
+REPLICATION = {"attention": "multihead", "residual": True, "kernel_sizes": (8, 8, 8)}
+
 #: Name, network, arguments after the channels (3), options.
 NETWORKS = {
     "FCN": (models.FCN, (2,), {}),
@@ -17,7 +19,7 @@ NETWORKS = {
     "ALSTM-FCN": (models.LSTMFCN, (20, 2), {"attention": "additive"}),
     "MLSTM-FCN": (models.LSTMFCN, (20, 2), {"squeeze_excite": True}),
     "MALSTM-FCN": (models.LSTMFCN, (20, 2), {"attention": "additive", "squeeze_excite": True}),
-    "replication": (models.LSTMFCN, (20, 2), {"attention": "multihead", "residual": True}),
+    "replication": (models.LSTMFCN, (20, 2), REPLICATION),
     "SE-LSTM-FCN": (models.SELSTMFCN, (20, 2), {}),
     "SE-LSTM-FCN multihead": (models.SELSTMFCN, (20, 2), {"attention": "multihead"}),
     "CNN": (models.CNN, (20, 2), {}),
@@ -40,7 +42,7 @@ GOLDEN = {
     "ALSTM-FCN": [[-1.454524, -0.619159], [-1.441798, -0.618103]],
     "MLSTM-FCN": [[-0.14408, 0.066949], [-0.164185, 0.183973]],
     "MALSTM-FCN": [[0.214494, -0.046564], [0.095299, -0.03034]],
-    "replication": [[0.039489, -0.787843], [0.469595, -1.101863]],
+    "replication": [[-4.172426, -0.443399], [-3.675004, 0.027161]],
     "SE-LSTM-FCN": [[-0.13774, -0.140028], [-0.053243, -0.165]],
     "SE-LSTM-FCN multihead": [[-0.344753, 0.042017], [-0.343707, 0.080687]],
     "CNN": [[0.188998, 0.116422], [0.324423, -0.063314]],

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from skts.layers import BatchNorm, ConvBlock, SqueezeExcite
+from skts.layers import BatchNorm, ConvBlock, SqueezeExcite, mean_over_time
 from skts.models import FCN, LSTMFCN
 from skts.models.lstmfcn import AttentionCells, MultiheadCells, RecurrentCells
-from tests.networks import n_trainable, seeded
+from tests.networks import n_trainable, seeded, without_gradient
 
 VARIANTS = {
     "LSTM-FCN": {},
@@ -85,6 +85,18 @@ def test_masked_batch_norm_is_batch_norm_over_the_valid_points():
     torch.testing.assert_close(got, expected)
     torch.testing.assert_close(masked.running_mean, plain.running_mean)
     torch.testing.assert_close(masked.running_var, plain.running_var)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_average_over_the_valid_points_is_rounded_as_the_plain_one(dtype):
+    x, lengths = torch.randn(3, 4, 300).to(dtype), [257, 1, 300]
+    mask = torch.arange(300) < torch.tensor(lengths)[:, None, None]
+    alone = torch.cat([mean_over_time(s[None, :, :n]) for s, n in zip(x, lengths, strict=True)])
+    averaged = mean_over_time(x * mask, mask)
+    assert averaged.dtype == dtype
+    torch.testing.assert_close(
+        averaged, alone, rtol=1e-6 if dtype == torch.float32 else 0, atol=1e-7
+    )
 
 
 def test_batch_norm_of_a_single_value_keeps_the_running_averages():
@@ -220,6 +232,4 @@ def test_multihead_context_is_the_studys_formula():
 def test_forward_is_differentiable_in_every_trainable_parameter():
     for options in VARIANTS.values():
         network = LSTMFCN(3, 10, 2, dropout=0.0, **options)
-        network(torch.randn(4, 3, 10)).square().sum().backward()
-        without = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
-        assert without == []
+        assert without_gradient(network, network(torch.randn(4, 3, 10))) == []

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
 from skts import ALSTMFCNClassifier, LSTMFCNClassifier, recipes
 from skts.datasets import load_ucr
 from skts.models import LSTMFCN, SELSTMFCN
-from tests.networks import n_trainable, seeded
+from tests.networks import n_trainable, seeded, without_gradient
 
 OPTIONS = [{}, {"attention": "multihead"}, {"dimension_shuffle": False}]
 
@@ -43,22 +44,30 @@ def test_padding_does_not_change_the_output(options):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_every_parameter_learns(options):
+def test_every_parameter_has_a_gradient(options):
     network = SELSTMFCN(3, 10, 2, **options)
-    network(torch.randn(4, 3, 10)).square().sum().backward()
-    assert [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
+    assert without_gradient(network, network(torch.randn(4, 3, 10))) == []
 
 
-def test_dropouts_are_where_they_should_be():
-    x = torch.randn(8, 1, 20)
+@pytest.mark.parametrize(("shuffle", "features"), [(True, (4, 20, 3)), (False, (4, 3, 20))])
+def test_dropouts_are_where_they_should_be(shuffle, features):
+    network = SELSTMFCN(3, 20, 2, dropout=0.4, lstm_dropout=0.1, dimension_shuffle=shuffle)
+    dropped = []
+    for module in network.modules():
+        if isinstance(module, nn.Dropout | nn.Dropout1d):
+            module.register_forward_hook(lambda m, x, out: dropped.append((m.p, out.shape)))
+    network(torch.randn(4, 3, 20))
+    assert dropped == [(0.1, features), (0.1, (4, 8)), (0.4, (4, 512))]
 
-    def varies(**dropouts):
-        network = SELSTMFCN(1, 20, 2, **{"dropout": 0.0, "recurrent_dropout": 0.0, **dropouts})
-        return not torch.equal(network(x), network(x))
 
-    assert not varies()
-    assert varies(dropout=0.5)
-    assert varies(recurrent_dropout=0.5)
+def test_lstm_dropout_takes_the_same_features_from_every_step():
+    network = SELSTMFCN(3, 20, 2, lstm_dropout=0.5)
+    read = []
+    network.recurrent.register_forward_hook(lambda m, args, out: read.append(args[0]))
+    network(torch.ones(4, 3, 20))
+    (sequence,) = read  # (B, S, D)
+    assert set(sequence.unique().tolist()) == {0.0, 2.0}
+    torch.testing.assert_close(sequence, sequence[:, :1].expand(4, 3, 20))
 
 
 def test_the_replication_is_a_recipe():

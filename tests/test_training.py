@@ -100,6 +100,7 @@ class TestOptionsAreChecked:
             ("dropout", 1.0, r"a number in \[0, 1\)"),
             ("cell", "LSTM", "one of 'lstm', 'gru', 'rnn', 'dense'"),
             ("dimension_shuffle", "no", "True or False"),
+            ("residual", None, "True or False"),
         ],
     )
     def test_a_wrong_value(self, option, value, required):
@@ -387,7 +388,7 @@ class TestGoingOn:
 
     def test_going_on_reads_series_as_before(self):
         clf = small(LSTMFCNClassifier, max_epochs=1).fit(X, Y).set_params(normalize="series")
-        with pytest.raises(ValueError, match=r"must be \('raise', None, True\), got .*'series'"):
+        with pytest.raises(ValueError, match=r"'normalize': None, .* got .*'normalize': 'series'"):
             clf.partial_fit(X, Y)
 
     def test_partial_fit_is_an_epoch_at_the_constant_rate(self):

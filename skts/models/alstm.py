@@ -122,7 +122,7 @@ class SequenceNetwork(nn.Module):
     an attention's keys and values), so that nothing is computed twice.
 
     Shape:
-        x (B, C, T), state or None -> (B, n_outputs, T), state
+        x (B, C, T), state=None -> (B, n_outputs, T), state
     """
 
     def __init__(self, layers, n_outputs):
@@ -130,7 +130,7 @@ class SequenceNetwork(nn.Module):
         self.layers = layers
         self.head = Linear(layers.n_outputs, n_outputs)
 
-    def forward(self, x, state=None):
+    def forward(self, x, *, state=None):
         hidden, state = self.layers(x.transpose(1, 2), state)  # (B, T, hidden)
         return self.head(hidden).transpose(1, 2), state
 
@@ -139,7 +139,7 @@ class SequenceLSTM(SequenceNetwork):
     """LSTM layers, linear layer.
 
     Shape:
-        x (B, C, T), state or None -> (B, n_outputs, T), state
+        x (B, C, T), state=None -> (B, n_outputs, T), state
     """
 
     def __init__(self, n_channels, n_outputs, *, n_cells=32, n_layers=2):
@@ -150,7 +150,7 @@ class ALSTM(SequenceNetwork):
     """ALSTM layers ("attention long short-term memory": causal attention), linear layer.
 
     Shape:
-        x (B, C, T), state or None -> (B, n_outputs, T), state
+        x (B, C, T), state=None -> (B, n_outputs, T), state
     """
 
     def __init__(self, n_channels, n_outputs, *, n_cells=32, n_heads=4, n_layers=2):
@@ -165,7 +165,7 @@ class LSTMALSTM(SequenceNetwork):
     what the LSTM gives) or "alstm_lstm" (the other way round).
 
     Shape:
-        x (B, C, T), state or None -> (B, n_outputs, T), state
+        x (B, C, T), state=None -> (B, n_outputs, T), state
     """
 
     def __init__(

@@ -26,8 +26,8 @@ class AttentionBlock(nn.Module):
     """Layer normalisation -> multi-head self-attention -> dropout, added to its input.
 
     Without `norm_first` the normalisation comes last, ahead of the addition. Over a width of 1 (the
-    univariate series itself) it gives its bias alone: there the block adds a constant, in the study
-    too.
+    univariate series itself) it gives its bias alone: attention then tells nothing of the series,
+    and what the block adds is a constant, under dropout, and the sinusoids.
 
     Shape:
         x (B, W, T), mask (B, 1, T) -> (B, W, T), zero where the mask is False
@@ -49,7 +49,7 @@ class AttentionBlock(nn.Module):
     def forward(self, x, mask=None):
         x = x.transpose(1, 2)  # (B, T, W)
         if self.positional_encoding:
-            x = x + sinusoids(x.shape[1], x.shape[2]).to(x)
+            x = x + sinusoids(x.shape[1], x.shape[2], device=x.device)
         if self.norm_first:
             x = x + self.dropout(self.attention(self.norm(x), mask))
         else:
@@ -255,10 +255,10 @@ def paper_kernels(n_timepoints):
     return (max(3, min(n_timepoints // 5, 50)), max(3, min(n_timepoints // 10, 20)))
 
 
-def sinusoids(n_timepoints, width):
+def sinusoids(n_timepoints, width, *, device=None):
     """Sinusoidal positional encoding, (T, W): sines in the even columns, cosines in the odd."""
-    even = torch.arange(0, width, 2)
-    position = torch.arange(n_timepoints)[:, None]
+    even = torch.arange(0, width, 2, device=device)
+    position = torch.arange(n_timepoints, device=device)[:, None]
     angle = position * torch.exp(even * (-math.log(10_000.0) / width))  # (T, ceil(W / 2))
     return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(start_dim=1)[:, :width]
 
@@ -303,7 +303,7 @@ class _AttentionParams(TrainingParams):
                 f"None, got {self.positional_encoding!r}. Set attention='before' or 'after'."
             )
 
-    def _reads(self):
+    def _accepted_lengths(self):
         return "equal" if self.pooling == "flatten" else "any"
 
     def _shared_options(self):

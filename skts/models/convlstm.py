@@ -23,7 +23,7 @@ class ConvLSTM(nn.Module):
         After each convolution and on the LSTM's last state.
 
     Shape:
-        x (B, C, T), lengths (B,) or None -> (B, n_outputs); T of at least
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs); T and every length of at least
         :func:`min_timepoints` of the convolutions
     """
 

@@ -147,8 +147,7 @@ class RecurrentCells(nn.Module):
 class MultiheadCells(RecurrentCells):
     """The last hidden state beside the average of multi-head self-attention over the sequence.
 
-    The Columbia study's attention (Chun, Twan, Weale). How the two are combined it does not say:
-    here they are concatenated.
+    The Columbia study's attention (Chun, Twan, Weale).
 
     Shape:
         x (B, S, D), lengths (B,) or None -> (B, 2 n_cells)
@@ -164,6 +163,7 @@ class MultiheadCells(RecurrentCells):
         self.attention = SelfAttention(
             n_features, n_cells, n_heads=n_heads, head_size=n_cells // n_heads
         )
+        # NOTE[DIFF]: how context and hidden state are combined the study does not say: side by side
         self.n_outputs = 2 * n_cells
 
     def forward(self, x, lengths=None):
@@ -291,7 +291,7 @@ class _LSTMFCNParams(_FCNParams):
             **self._attention_options(),
         )
 
-    def _reads(self):
+    def _accepted_lengths(self):
         return "any" if not self.dimension_shuffle and self.cell != "dense" else "padded"
 
 

@@ -26,8 +26,8 @@ class SELSTMFCN(nn.Module):
     filters, kernel_sizes : tuple of int
         One entry for each convolution block.
     n_hidden : int, default=512
-    recurrent_dropout : float, default=0.2
-        Applied to what the LSTM reads and to what it gives.
+    lstm_dropout : float, default=0.2
+        Applied to what the LSTM reads, the same features at every step, and to its last state.
     dropout : float, default=0.5
         Applied to the hidden layer.
     dimension_shuffle : bool, default=True
@@ -49,7 +49,7 @@ class SELSTMFCN(nn.Module):
         filters=(128, 256, 128),
         kernel_sizes=(8, 8, 8),
         n_hidden=512,
-        recurrent_dropout=0.2,
+        lstm_dropout=0.2,
         dropout=0.5,
         dimension_shuffle=True,
         attention=None,
@@ -67,7 +67,9 @@ class SELSTMFCN(nn.Module):
             attention=attention,
             n_heads=int(n_heads),
         )
-        self.recurrent_dropout = nn.Dropout(recurrent_dropout)
+        # NOTE[DIFF]: Keras's LSTM can also drop its state between steps, torch's fused layer cannot
+        self.input_dropout = nn.Dropout1d(lstm_dropout)
+        self.state_dropout = nn.Dropout(lstm_dropout)
         n_features = self.recurrent.n_outputs + int(filters[-1])
         self.hidden = Linear(n_features, int(n_hidden))
         self.norm = BatchNorm(int(n_hidden))
@@ -77,14 +79,10 @@ class SELSTMFCN(nn.Module):
     def forward(self, x, lengths=None):
         if lengths is not None:
             x = x * padding_mask(lengths, x.shape[2])
-        # NOTE[DIFF]: Keras's dropout inside an LSTM drops the same inputs at every step, torch's
-        # fused layer has none: the sequence is thinned out ahead of it.
-        thinned = self.recurrent_dropout(x)
-        if self.dimension_shuffle:
-            state = self.recurrent(thinned)
-        else:
-            state = self.recurrent(thinned.transpose(1, 2), lengths)  # (B, T, C) -> (B, n)
-        both = torch.cat([self.recurrent_dropout(state), self.conv(x, lengths)], dim=1)
+        features = x.transpose(1, 2) if self.dimension_shuffle else x  # (B, D, S)
+        sequence = self.input_dropout(features).transpose(1, 2)
+        state = self.recurrent(sequence, None if self.dimension_shuffle else lengths)
+        both = torch.cat([self.state_dropout(state), self.conv(x, lengths)], dim=1)
         hidden = F.relu(self.hidden(both))[:, :, None]  # (B, n_hidden, 1)
         return self.head(self.dropout(self.norm(hidden)[:, :, 0]))
 
@@ -107,10 +105,11 @@ class _SELSTMFCNParams(TrainingParams):
     n_hidden: int = param(
         default=512, rule=integer(1), doc="Units of the layer in which the branches meet."
     )
-    recurrent_dropout: float = param(
+    lstm_dropout: float = param(
         default=0.2,
         rule=real(0, 1),
-        doc="Dropout on what the LSTM reads and on its last hidden state.",
+        doc="Dropout on what the LSTM reads, the same features at every step, and on its last "
+        "hidden state.",
     )
     dropout: float = param(default=0.5, rule=real(0, 1), doc="Dropout on the layer of `n_hidden`.")
     dimension_shuffle: bool = param(
@@ -139,14 +138,14 @@ class _SELSTMFCNParams(TrainingParams):
             filters=self.filters,
             kernel_sizes=self.kernel_sizes,
             n_hidden=self.n_hidden,
-            recurrent_dropout=self.recurrent_dropout,
+            lstm_dropout=self.lstm_dropout,
             dropout=self.dropout,
             dimension_shuffle=self.dimension_shuffle,
             attention=self.attention,
             n_heads=self.n_heads,
         )
 
-    def _reads(self):
+    def _accepted_lengths(self):
         return "padded" if self.dimension_shuffle else "any"
 
 

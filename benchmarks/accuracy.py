@@ -1,7 +1,7 @@
 """Test accuracy of skts estimators on data sets of the UCR archive.
 
     python benchmarks/accuracy.py [--data PATH] [--estimators LSTMFCN ...] [--sets GunPoint ...]
-        [--seeds 0 1 2] [--recipe swartz2025] [--set max_epochs=100 ...] [--n-jobs 2]
+        [--seeds 0 1 2] [--recipe swartz2025] [--set max_epochs=100 ...] [--members 5] [--n-jobs 2]
         [--scoring balanced_accuracy] [--published FILE.csv --column NAME]
 
 Training sees the training split alone; the test split is scored once, after training. Prints a line
@@ -36,10 +36,12 @@ def option(text):
         return name, value
 
 
-def score(estimator, options, dataset, seed, data, scoring):
-    train, test = (load_ucr(dataset, split, data) for split in ("train", "test"))
-    clf = getattr(skts, estimator)(random_state=seed, **options).fit(*train)
-    return get_scorer(scoring)(clf, *test)
+def score(estimator, options, dataset, seed, args):
+    train, test = (load_ucr(dataset, split, args.data) for split in ("train", "test"))
+    clf = getattr(skts, estimator)(random_state=seed, **options)
+    if args.members > 1:
+        clf = skts.SeedEnsembleClassifier(clf, n_estimators=args.members)
+    return get_scorer(args.scoring)(clf.fit(*train), *test)
 
 
 def parsed_arguments():
@@ -50,6 +52,7 @@ def parsed_arguments():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--recipe", default=None, help="a name in skts.recipes")
     parser.add_argument("--set", nargs="+", type=option, default=[], metavar="NAME=VALUE")
+    parser.add_argument("--members", type=int, default=1, help="of a seed ensemble, if above 1")
     parser.add_argument("--n-jobs", type=int, default=1, help="processes; they share the cores")
     parser.add_argument("--scoring", default="accuracy", help="a scorer of scikit-learn")
     parser.add_argument("--published", default=None, help="CSV file with published scores")
@@ -81,7 +84,7 @@ def main():
         estimator = name if name.endswith("Classifier") else f"{name}Classifier"
         began, means = time.perf_counter(), {}
         scores = Parallel(n_jobs=args.n_jobs, return_as="generator")(
-            delayed(score)(estimator, options, dataset, seed, args.data, args.scoring)
+            delayed(score)(estimator, options, dataset, seed, args)
             for dataset in args.sets
             for seed in args.seeds
         )
@@ -91,7 +94,8 @@ def main():
             print(f"{estimator} {dataset}: " + " ".join(f"{s:.4f}" for s in of_set), flush=True)
         print(
             f"{estimator} {args.recipe or 'default options'} {dict(args.set) or ''}: mean test "
-            f"{args.scoring} {np.mean(list(means.values())):.4f} over {len(args.sets)} sets x "
+            f"{args.scoring}{f' of {args.members} members' if args.members > 1 else ''} "
+            f"{np.mean(list(means.values())):.4f} over {len(args.sets)} sets x "
             f"{len(args.seeds)} seeds, {time.perf_counter() - began:.0f} s",
             flush=True,
         )

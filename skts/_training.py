@@ -1,5 +1,6 @@
 """The training options and what is done with them, from checked arrays to a trained net."""
 
+import dataclasses
 import inspect
 import re
 from typing import NamedTuple
@@ -33,6 +34,12 @@ CALLBACKS = Rule(
     lambda v: isinstance(v, (list, tuple)) and all(map(_net.is_callback, v)),
 )
 RANDOM_STATE = Rule("a numpy.random.RandomState", lambda v: isinstance(v, np.random.RandomState))
+
+
+def _as_python(value):
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_as_python, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _are_weights(v):
@@ -144,6 +151,12 @@ class TrainingParams(Params):
         doc="Seed of the weights, the order of the batches, dropout and the validation split. An "
         "int makes a fit repeatable to the bit on the same CPU.",
     )
+
+    def _architecture(self):
+        """The options that are not of training, as a network takes them: plain Python numbers."""
+        training = {field.name for field in dataclasses.fields(ClassifierTrainingParams)}
+        names = [field.name for field in dataclasses.fields(self) if field.name not in training]
+        return {name: _as_python(getattr(self, name)) for name in names}
 
     def _check_options(self):
         super()._check_options()

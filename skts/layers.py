@@ -170,10 +170,10 @@ class ConvBranch(nn.Module):
     def __init__(self, n_channels, *, filters, kernel_sizes, gates=(), residual=False):
         super().__init__()
         check_one_each("filters", filters, kernel_sizes)
-        widths = [n_channels, *map(int, filters)]
+        widths = [n_channels, *filters]
         gates = [*gates, *[None] * (len(filters) - len(gates))]
         self.blocks = nn.ModuleList(
-            ConvBlock(*shape, int(kernel_size), gate=gate, residual=residual)
+            ConvBlock(*shape, kernel_size, gate=gate, residual=residual)
             for shape, kernel_size, gate in zip(pairwise(widths), kernel_sizes, gates, strict=True)
         )
 
@@ -198,9 +198,9 @@ class SelfAttention(nn.Module):
 
     def __init__(self, n_features, n_outputs, *, n_heads, head_size, dropout=0.0):
         super().__init__()
-        self.n_heads = int(n_heads)
+        self.n_heads = n_heads
         self.dropout = dropout
-        width = self.n_heads * int(head_size)
+        width = self.n_heads * head_size
         self.query, self.key, self.value = (Linear(n_features, width) for _ in range(3))
         self.out = Linear(width, n_outputs)
 

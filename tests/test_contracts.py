@@ -33,6 +33,12 @@ joblib.dump(predict(X), folder + '/out.joblib')
 """
 
 
+def with_numpy(value):
+    if isinstance(value, tuple):
+        return tuple(map(with_numpy, value))
+    return np.asarray(value)[()] if isinstance(value, bool | int | float) else value
+
+
 def net_of(est):
     return est.net_ if isinstance(est, SeriesEstimator) else est.estimators_[0].net_
 
@@ -86,6 +92,15 @@ class TestEstimator:
             est = small(cls).set_params(**{name: object()})
             with pytest.raises(ValueError, match=rf"^{name} of {cls.__name__} must be .*, got"):
                 est.fit(X, Y)
+
+    def test_numpys_numbers_are_numbers(self, cls):
+        est = small(cls, max_epochs=2, fine_tune_rounds=1)
+        as_numpy = {name: with_numpy(value) for name, value in est.get_params().items()}
+        kinds = {type(value) for value in as_numpy.values()}
+        assert {np.int64, np.float64, np.bool_} <= kinds
+        expected = outputs(est.fit(X, Y), X)
+        est = clone(est).set_params(**as_numpy)
+        np.testing.assert_array_equal(outputs(est.fit(X, Y), X), expected)
 
     def test_survives_pickle_and_joblib_into_another_process(self, cls, tmp_path):
         est = small(cls, max_epochs=2).fit(X, Y)

@@ -668,21 +668,6 @@ def test_optimiser_options_reach_the_optimiser():
     assert {g["weight_decay"] for g in clf.net_.optimizer_.param_groups} == {0.123}
 
 
-def test_numpys_numbers_are_numbers():
-    clf = small(
-        LSTMFCNClassifier,
-        max_epochs=np.int64(5),
-        batch_size=np.int64(16),
-        n_cells=np.int64(3),
-        filters=tuple(np.array([4, 4, 4])),
-        kernel_sizes=tuple(np.array([3, 3, 3])),
-        dimension_shuffle=np.True_,
-        fine_tune_rounds=np.int64(1),
-        lr=np.float32(0.01),
-    )
-    assert len(clf.fit(X, Y).history_) == 10
-
-
 def test_a_fitted_net_carries_weights_and_optimiser_and_no_more():
     clf = LSTMFCNClassifier(max_epochs=2, restore_best="train_loss").fit(X, Y)
     n_bytes = sum(4 * p.numel() for p in clf.net_.module_.parameters())

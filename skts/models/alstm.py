@@ -210,15 +210,8 @@ class _ALSTMParams(TrainingParams):
     n_heads: int = param(default=4, rule=integer(1), doc="Heads of each ALSTM layer; summed.")
     n_layers: int = param(default=2, rule=integer(1), doc="Layers of each kind.")
 
-    def _sizes(self):
-        return {
-            "n_cells": int(self.n_cells),
-            "n_heads": int(self.n_heads),
-            "n_layers": int(self.n_layers),
-        }
-
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return LastStep(ALSTM(n_channels, n_outputs, **self._sizes()))
+        return LastStep(ALSTM(n_channels, n_outputs, **self._architecture()))
 
 
 class _LSTMALSTMParams(_ALSTMParams):
@@ -230,8 +223,7 @@ class _LSTMALSTMParams(_ALSTMParams):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        network = LSTMALSTM(n_channels, n_outputs, combination=self.combination, **self._sizes())
-        return LastStep(network)
+        return LastStep(LSTMALSTM(n_channels, n_outputs, **self._architecture()))
 
 
 class ALSTMClassifier(_ALSTMParams, SeriesClassifier):

@@ -124,9 +124,9 @@ class CNN(nn.Module):
         one_of("attention", attention, ATTENTIONS)
         kernel_sizes = paper_kernels(n_timepoints) if kernel_sizes is None else kernel_sizes
         check_one_each("filters", filters, kernel_sizes)
-        widths = [n_channels, *map(int, filters)]
+        widths = [n_channels, *filters]
         self.convs = nn.ModuleList(
-            glorot_(SameConv(*shape, int(kernel_size)))
+            glorot_(SameConv(*shape, kernel_size))
             for shape, kernel_size in zip(pairwise(widths), kernel_sizes, strict=True)
         )
         self.attention = attention
@@ -142,7 +142,7 @@ class CNN(nn.Module):
         for _ in filters:
             n_timepoints = max(1, n_timepoints // 2)
         self.head = HiddenHead(
-            widths[-1], n_timepoints, int(n_hidden), n_outputs, pooling=pooling, dropout=dropout
+            widths[-1], n_timepoints, n_hidden, n_outputs, pooling=pooling, dropout=dropout
         )
 
     def forward(self, x, lengths=None):
@@ -210,10 +210,9 @@ class LSTM(nn.Module):
             dropout = 0.0 if attention is None else 0.25
         if positional_encoding is None:
             positional_encoding = attention == "before"
-        n_cells = int(n_cells)
         self.attention = attention
         self.rnn = init_recurrent(
-            nn.LSTM(n_channels, n_cells, num_layers=int(n_layers), batch_first=True)
+            nn.LSTM(n_channels, n_cells, num_layers=n_layers, batch_first=True)
         )
         if attention is not None:
             self.attend = AttentionBlock(
@@ -225,7 +224,7 @@ class LSTM(nn.Module):
                 norm_first=norm_first,
             )
         self.head = HiddenHead(
-            n_cells, n_timepoints, int(n_hidden), n_outputs, pooling=pooling, dropout=dropout
+            n_cells, n_timepoints, n_hidden, n_outputs, pooling=pooling, dropout=dropout
         )
 
     def forward(self, x, lengths=None):
@@ -306,18 +305,6 @@ class _AttentionParams(TrainingParams):
     def _accepted_lengths(self):
         return "equal" if self.pooling == "flatten" else "any"
 
-    def _shared_options(self):
-        return {
-            "n_hidden": self.n_hidden,
-            "attention": self.attention,
-            "positional_encoding": self.positional_encoding,
-            "norm_first": self.norm_first,
-            "n_heads": self.n_heads,
-            "head_size": self.head_size,
-            "pooling": self.pooling,
-            "dropout": self.dropout,
-        }
-
 
 class _CNNParams(_AttentionParams):
     filters: tuple[int, ...] = param(
@@ -344,14 +331,7 @@ class _CNNParams(_AttentionParams):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return CNN(
-            n_channels,
-            n_timepoints,
-            n_outputs,
-            filters=self.filters,
-            kernel_sizes=self.kernel_sizes,
-            **self._shared_options(),
-        )
+        return CNN(n_channels, n_timepoints, n_outputs, **self._architecture())
 
 
 class _LSTMParams(_AttentionParams):
@@ -371,14 +351,7 @@ class _LSTMParams(_AttentionParams):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return LSTM(
-            n_channels,
-            n_timepoints,
-            n_outputs,
-            n_cells=self.n_cells,
-            n_layers=self.n_layers,
-            **self._shared_options(),
-        )
+        return LSTM(n_channels, n_timepoints, n_outputs, **self._architecture())
 
 
 class CNNClassifier(_CNNParams, SeriesClassifier):

@@ -44,11 +44,11 @@ class ConvLSTM(nn.Module):
         for width, kernel_size in zip(
             conv_channels, fitting_kernels(kernel_sizes, n_timepoints), strict=True
         ):
-            self.convs.append(glorot_(nn.Conv1d(n_channels, int(width), kernel_size)))
-            n_channels = int(width)
+            self.convs.append(glorot_(nn.Conv1d(n_channels, width, kernel_size)))
+            n_channels = width
         self.dropout = nn.Dropout(dropout)
-        self.rnn = init_recurrent(nn.LSTM(n_channels, int(n_cells), batch_first=True))
-        self.head = Linear(int(n_cells), n_outputs)
+        self.rnn = init_recurrent(nn.LSTM(n_channels, n_cells, batch_first=True))
+        self.head = Linear(n_cells, n_outputs)
 
     def forward(self, x, lengths=None):
         n_timepoints = x.shape[2]
@@ -69,7 +69,7 @@ def fitting_kernels(kernel_sizes, n_timepoints):
     """
     fitting = []
     for kernel_size in kernel_sizes:
-        fitting.append(min(int(kernel_size), n_timepoints))
+        fitting.append(min(kernel_size, n_timepoints))
         n_timepoints -= fitting[-1] - 1
     return fitting
 
@@ -103,15 +103,7 @@ class _ConvLSTMParams(TrainingParams):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return ConvLSTM(
-            n_channels,
-            n_timepoints,
-            n_outputs,
-            conv_channels=self.conv_channels,
-            kernel_sizes=self.kernel_sizes,
-            n_cells=self.n_cells,
-            dropout=self.dropout,
-        )
+        return ConvLSTM(n_channels, n_timepoints, n_outputs, **self._architecture())
 
     def _min_timepoints(self, n_timepoints):
         return min_timepoints(fitting_kernels(self.kernel_sizes, n_timepoints))

@@ -18,7 +18,7 @@ class FCN(nn.Module):
     def __init__(self, n_channels, n_outputs, *, filters=(128, 256, 128), kernel_sizes=(8, 5, 3)):
         super().__init__()
         self.conv = ConvBranch(n_channels, filters=filters, kernel_sizes=kernel_sizes)
-        self.head = Linear(int(filters[-1]), n_outputs)
+        self.head = Linear(filters[-1], n_outputs)
 
     def forward(self, x, lengths=None):
         return self.head(self.conv(x, lengths))
@@ -40,7 +40,7 @@ class _FCNParams(TrainingParams):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return FCN(n_channels, n_outputs, filters=self.filters, kernel_sizes=self.kernel_sizes)
+        return FCN(n_channels, n_outputs, **self._architecture())
 
 
 class FCNClassifier(_FCNParams, SeriesClassifier):

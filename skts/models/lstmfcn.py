@@ -73,9 +73,8 @@ class LSTMFCN(nn.Module):
             raise ValueError(
                 f"cell must be one of {cells} with attention={attention!r}, got {cell!r}"
             )
-        n_cells = int(n_cells)
         self.dimension_shuffle = dimension_shuffle
-        gates = [SqueezeExcite(int(f)) for f in filters[:-1]] if squeeze_excite else []
+        gates = [SqueezeExcite(f) for f in filters[:-1]] if squeeze_excite else []
         self.conv = ConvBranch(
             n_channels, filters=filters, kernel_sizes=kernel_sizes, gates=gates, residual=residual
         )
@@ -85,7 +84,7 @@ class LSTMFCN(nn.Module):
             n_features = n_timepoints if dimension_shuffle else n_channels
             self.recurrent = recurrent_branch(n_features, n_cells, cell, attention, n_heads)
         self.dropout = nn.Dropout(dropout)
-        self.head = Linear(self.recurrent.n_outputs + int(filters[-1]), n_outputs)
+        self.head = Linear(self.recurrent.n_outputs + filters[-1], n_outputs)
 
     def forward(self, x, lengths=None):
         if lengths is not None:
@@ -272,23 +271,13 @@ class _LSTMFCNParams(_FCNParams):
         "1 where the widths differ.",
     )
 
-    def _attention_options(self):
-        return {}
-
     def _network(self, n_channels, n_timepoints, n_outputs):
         return LSTMFCN(
             n_channels,
             n_timepoints,
             n_outputs,
-            n_cells=self.n_cells,
-            filters=self.filters,
-            kernel_sizes=self.kernel_sizes,
-            dropout=self.dropout,
-            cell=self.cell,
-            dimension_shuffle=self.dimension_shuffle,
             squeeze_excite=self._squeeze_excite,
-            residual=self.residual,
-            **self._attention_options(),
+            **self._architecture(),
         )
 
     def _accepted_lengths(self):
@@ -312,9 +301,6 @@ class _ALSTMFCNParams(_LSTMFCNParams):
         rule=integer(1),
         doc="Used by ``attention='multihead'`` alone; must divide `n_cells`.",
     )
-
-    def _attention_options(self):
-        return {"attention": self.attention, "n_heads": int(self.n_heads)}
 
 
 class LSTMFCNClassifier(_LSTMFCNParams, SeriesClassifier):

@@ -57,24 +57,24 @@ class SELSTMFCN(nn.Module):
     ):
         super().__init__()
         self.dimension_shuffle = dimension_shuffle
-        gates = [SqueezeExcite(int(f), bias=True) for f in filters]
+        gates = [SqueezeExcite(f, bias=True) for f in filters]
         self.conv = ConvBranch(
             n_channels, filters=filters, kernel_sizes=kernel_sizes, gates=gates, residual=True
         )
         self.recurrent = recurrent_branch(
             n_timepoints if dimension_shuffle else n_channels,
-            int(n_cells),
+            n_cells,
             attention=attention,
-            n_heads=int(n_heads),
+            n_heads=n_heads,
         )
         # NOTE[DIFF]: Keras's LSTM can also drop its state between steps, torch's fused layer cannot
         self.input_dropout = nn.Dropout1d(lstm_dropout)
         self.state_dropout = nn.Dropout(lstm_dropout)
-        n_features = self.recurrent.n_outputs + int(filters[-1])
-        self.hidden = Linear(n_features, int(n_hidden))
-        self.norm = BatchNorm(int(n_hidden))
+        n_features = self.recurrent.n_outputs + filters[-1]
+        self.hidden = Linear(n_features, n_hidden)
+        self.norm = BatchNorm(n_hidden)
         self.dropout = nn.Dropout(dropout)
-        self.head = Linear(int(n_hidden), n_outputs)
+        self.head = Linear(n_hidden, n_outputs)
 
     def forward(self, x, lengths=None):
         if lengths is not None:
@@ -130,20 +130,7 @@ class _SELSTMFCNParams(TrainingParams):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return SELSTMFCN(
-            n_channels,
-            n_timepoints,
-            n_outputs,
-            n_cells=self.n_cells,
-            filters=self.filters,
-            kernel_sizes=self.kernel_sizes,
-            n_hidden=self.n_hidden,
-            lstm_dropout=self.lstm_dropout,
-            dropout=self.dropout,
-            dimension_shuffle=self.dimension_shuffle,
-            attention=self.attention,
-            n_heads=self.n_heads,
-        )
+        return SELSTMFCN(n_channels, n_timepoints, n_outputs, **self._architecture())
 
     def _accepted_lengths(self):
         return "padded" if self.dimension_shuffle else "any"

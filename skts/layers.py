@@ -234,6 +234,12 @@ def last_step(x, lengths=None):
     return x[torch.arange(len(x), device=x.device), lengths - 1]
 
 
+def check_one_of(name, value, allowed):
+    """Raise ValueError unless `value` is among `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}")
+
+
 def check_one_each(name, widths, kernel_sizes):
     """Raise ValueError unless there is one kernel for each of `widths`."""
     if len(widths) != len(kernel_sizes):

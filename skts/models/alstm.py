@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from skts._params import choice, integer, param
 from skts._training import TrainingParams
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import Linear, init_recurrent, last_step
+from skts.layers import Linear, check_one_of, init_recurrent, last_step
 
 COMBINATIONS = ("parallel", "lstm_alstm", "alstm_lstm")
 
@@ -93,8 +93,7 @@ class CombinedLayers(nn.Module):
 
     def __init__(self, n_features, n_cells, *, combination, n_heads, n_layers):
         super().__init__()
-        if combination not in COMBINATIONS:
-            raise ValueError(f"combination must be one of {COMBINATIONS}, got {combination!r}")
+        check_one_of("combination", combination, COMBINATIONS)
         self.parallel = combination == "parallel"
         self.n_outputs = 2 * n_cells if self.parallel else n_cells
         n_second = n_features if self.parallel else n_features + n_cells

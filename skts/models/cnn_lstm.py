@@ -16,6 +16,7 @@ from skts.layers import (
     SameConv,
     SelfAttention,
     check_one_each,
+    check_one_of,
     glorot_,
     init_recurrent,
     mean_over_time,
@@ -67,7 +68,7 @@ class HiddenHead(nn.Module):
 
     def __init__(self, width, n_timepoints, n_hidden, n_outputs, *, pooling, dropout):
         super().__init__()
-        one_of("pooling", pooling, POOLINGS)
+        check_one_of("pooling", pooling, POOLINGS)
         self.pooling = pooling
         n_features = width * n_timepoints if pooling == "flatten" else width
         self.hidden = Linear(n_features, n_hidden)
@@ -121,7 +122,7 @@ class CNN(nn.Module):
         dropout=0.25,
     ):
         super().__init__()
-        one_of("attention", attention, ATTENTIONS)
+        check_one_of("attention", attention, ATTENTIONS)
         kernel_sizes = paper_kernels(n_timepoints) if kernel_sizes is None else kernel_sizes
         check_one_each("filters", filters, kernel_sizes)
         widths = [n_channels, *filters]
@@ -205,7 +206,7 @@ class LSTM(nn.Module):
         dropout=None,
     ):
         super().__init__()
-        one_of("attention", attention, ATTENTIONS)
+        check_one_of("attention", attention, ATTENTIONS)
         if dropout is None:
             dropout = 0.0 if attention is None else 0.25
         if positional_encoding is None:
@@ -242,11 +243,6 @@ class LSTM(nn.Module):
 
 ATTENTIONS = (None, "before", "after")
 POOLINGS = ("flatten", "average")
-
-
-def one_of(name, value, allowed):
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}")
 
 
 def paper_kernels(n_timepoints):

@@ -11,6 +11,7 @@ from skts.layers import (
     Linear,
     SelfAttention,
     SqueezeExcite,
+    check_one_of,
     init_recurrent,
     last_step,
     mean_over_time,
@@ -102,8 +103,7 @@ def recurrent_branch(n_features, n_cells, cell="lstm", attention=None, n_heads=4
     if attention == "multihead":
         return MultiheadCells(n_features, n_cells, cell, n_heads)
     cells = {None: RecurrentCells, "additive": AttentionCells}
-    if attention not in cells:
-        raise ValueError(f"attention must be one of {[*cells, 'multihead']}, got {attention!r}")
+    check_one_of("attention", attention, (*cells, "multihead"))
     return cells[attention](n_features, n_cells, cell)
 
 

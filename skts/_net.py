@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import math
 import sys
 from collections.abc import Mapping
 
@@ -9,15 +10,18 @@ import numpy as np
 import torch
 from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.dataset import get_len
 from skorch.helper import predefined_split
 from skorch.utils import noop
-from torch.optim.lr_scheduler import ConstantLR, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm.auto import tqdm
 
-from skts._tensors import Batches, SeriesDataset
+from skts._tensors import Batches, CapturedStep, SeriesDataset
 
 LOSSES = ("train_loss", "valid_loss")
-EVALUATION_VALUES = 2**16  # in one batch of prediction, where batch_size series have fewer
+#: Values in one batch of prediction, where batch_size series have fewer: on the CPU as many as let
+#: a layer's output stay near the processor.
+EVALUATION_VALUES = {"cpu": 2**14, "cuda": 2**20}
 
 
 def is_callback(item):
@@ -29,14 +33,21 @@ def is_callback(item):
     )
 
 
+def _overrides(callback, *hooks):
+    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+
+
 class EarlyStop(Exception):
     """Raised inside a net when a callback asks for the end of training."""
 
 
 class SeriesNet(NeuralNet):
-    """What the nets below add to skorch: weighted loss, autocast, interruptible training.
+    """What the nets below add to skorch: weighted loss, autocast, interruptible training, speed.
 
     Batches come as ``({"x", "lengths", "sample_weight"}, y)``; the module sees the first two.
+    Losses are read from the device once in an epoch, unless a callback of the user's has a hook
+    that runs within one. On CUDA the whole step is then captured in a graph, where the optimiser
+    can be.
     """
 
     def __init__(
@@ -64,12 +75,67 @@ class SeriesNet(NeuralNet):
             **kwargs,
         )
         self.autocast = autocast
+        self.captured_step_ = None  # of the training that runs
+
+    def torch_compile(self, module, name):
+        if self.compile and name == "module":
+            module.compile(**self.get_params_for("compile"))  # in place: the weights' names stay
+        return module
+
+    def initialize_optimizer(self, *args, **kwargs):
+        super().initialize_optimizer(*args, **kwargs)
+        if self.optimizer_.defaults.get("capturable"):
+            for group in self.optimizer_.param_groups:  # a number would be frozen in the graph
+                group["lr"] = torch.as_tensor(group["lr"], device=self.device)
+        return self
+
+    def _is_watched(self):
+        """Whether a callback besides the package's and skorch's own looks into the epochs."""
+        own = {type(callback) for _, callback in self._default_callbacks} | {OneCycle, Plateau}
+        return any(
+            _overrides(callback, "on_batch_begin", "on_batch_end", "on_grad_computed")
+            for _, callback in self.callbacks_
+            if type(callback) not in own
+        )
+
+    def fit_loop(self, *args, **kwargs):
+        if self.optimizer_.defaults.get("capturable") and not self._is_watched():
+            self.captured_step_ = CapturedStep(super().train_step)
+        try:
+            return super().fit_loop(*args, **kwargs)
+        finally:
+            self.captured_step_ = None
+
+    def train_step(self, batch, **fit_params):
+        if self.captured_step_ is None:
+            return super().train_step(batch, **fit_params)
+        return self.captured_step_(batch)
+
+    def _zero_grad_optimizer(self, set_to_none=True):
+        super()._zero_grad_optimizer(set_to_none)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if iterator is None or self._is_watched():
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        losses = []
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"].detach())
+            self.history.record_batch(f"{prefix}_batch_size", get_len(batch[0]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        batches = self.history[-1]["batches"][-len(losses) :]
+        for batch, loss in zip(batches, torch.stack(losses).tolist(), strict=True):
+            batch[f"{prefix}_loss"] = loss
+        self.history.record(f"{prefix}_batch_count", len(losses))
 
     def get_iterator(self, dataset, training=False):
         if training:
             return super().get_iterator(dataset, training=True)
         n_values = dataset.inputs["x"][0].numel()
-        return self.iterator_valid(dataset, max(self.batch_size, EVALUATION_VALUES // n_values))
+        at_once = EVALUATION_VALUES[torch.device(self.device).type] // n_values
+        return self.iterator_valid(dataset, max(self.batch_size, at_once))
 
     def initialize_module(self):
         # skorch would train the instance that it was given; this way `module` stays the untrained
@@ -203,20 +269,40 @@ class BestWeights(Callback):
             net.module_.load_state_dict(self.weights_)
 
 
-class OneCycle(LRScheduler):
-    """One-cycle learning rate over all steps of a training call, `net.lr` at its highest."""
+class OneCycle(Callback):
+    """One-cycle learning rate over all steps of a training call, `net.lr` at its highest.
 
-    def __init__(self):
-        super().__init__(policy=OneCycleLR, step_every="batch")
+    Up from lr / 25 over the first 30 % of the steps, then down to lr / 250,000, along cosines
+    (Smith, 2018, in the form of fast.ai). Fewer than four steps are taken at `net.lr`.
+    """
 
     def on_train_begin(self, net, X=None, **kwargs):
-        n_steps = net.max_epochs * len(net.get_iterator(X, training=True))
-        if n_steps < 4:  # no room for a cycle: its first and last steps are next to nothing
-            self.lr_scheduler_ = ConstantLR(net.optimizer_, factor=1.0)
-        else:
-            self.lr_scheduler_ = OneCycleLR(
-                net.optimizer_, max_lr=net.lr, total_steps=n_steps, cycle_momentum=False
-            )
+        self.n_steps_ = net.max_epochs * len(net.get_iterator(X, training=True))
+        self.step_ = 0
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if not training:
+            return
+        rate = net.lr * one_cycle(self.step_, self.n_steps_)
+        self.step_ += 1
+        net.history.record_batch("event_lr", rate)
+        for group in net.optimizer_.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+
+def one_cycle(step, n_steps):
+    """The learning rate of a step, as a part of the highest."""
+    if n_steps < 4:  # no room for a cycle: its first and last steps are next to nothing
+        return 1.0
+    peak, last = 0.3 * n_steps - 1, n_steps - 1
+    if step < peak:
+        start, done = 1 / 25, step / peak
+    else:
+        start, done = 1 / 250_000, (last - step) / (last - peak)
+    return start + (1 - start) * (1 - math.cos(math.pi * done)) / 2
 
 
 class Progress(Callback):
@@ -238,17 +324,19 @@ class Progress(Callback):
         self.bar_ = None
 
 
-def plateau(options, monitor):
-    """Reduces the learning rate as the plateau options of `options` say."""
-    return LRScheduler(
-        policy=ReduceLROnPlateau,
-        monitor=monitor,
-        factor=options.plateau_factor,
-        patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
-        min_lr=options.min_lr,
-        threshold=1e-4,
-        threshold_mode="abs",
-    )
+class Plateau(LRScheduler):
+    """Reduces the learning rate as the plateau options of an estimator say."""
+
+    def __init__(self, options, monitor):
+        super().__init__(
+            policy=ReduceLROnPlateau,
+            monitor=monitor,
+            factor=options.plateau_factor,
+            patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
+            min_lr=options.min_lr,
+            threshold=1e-4,
+            threshold_mode="abs",
+        )
 
 
 def early_stopping(monitor, patience):

@@ -1,6 +1,8 @@
 """Arrays to tensors and batches, and the only place where a device or a precision is chosen."""
 
 import contextlib
+import ctypes
+import sys
 import threading
 
 import numpy as np
@@ -66,6 +68,32 @@ def seeded(seed, device):
         yield
 
 
+# mallopt's parameters in glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+
+
+@contextlib.contextmanager
+def kept_memory():
+    """Let the C library keep freed memory for the block, instead of asking the kernel for it anew.
+
+    Every step of training needs the same large buffers. glibc gives those of 32 MiB and more back
+    to the kernel at each release, which costs half the time of steps on long series. Afterwards the
+    thresholds are those that glibc's own adaption ends at, and what is free goes back.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if not hasattr(libc, "mallopt"):  # another system, or a C library that has no such thresholds
+        yield
+        return
+    try:
+        for parameter in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            libc.mallopt(parameter, 2**31 - 1)
+        yield
+    finally:
+        libc.mallopt(_MMAP_THRESHOLD, 2**25)
+        libc.mallopt(_TRIM_THRESHOLD, 2**26)
+        libc.malloc_trim(0)
+
+
 @contextlib.contextmanager
 def out_of_memory_named(batch_size):
     """Turn torch's out-of-memory errors into a MemoryError that names the remedy."""
@@ -79,6 +107,61 @@ def out_of_memory_named(batch_size):
             f"memory ran out with batch_size={batch_size}: lower batch_size, use smaller filters, "
             "or shorten the series."
         ) from error
+
+
+class CapturedStep:
+    """A training step that CUDA replays from a graph, once it has run a few times.
+
+    A graph repeats the same kernels on the same memory, without Python between them. It holds for
+    batches of the first one's shapes; others are stepped through as they come.
+
+    Parameters
+    ----------
+    step : callable
+        Takes a batch ``(dict of tensors, targets)``; returns a dict of tensors.
+    """
+
+    warm_up = 3  # steps before the capture, on a stream of their own, as torch asks for
+
+    def __init__(self, step):
+        self.step = step
+        self.shapes = self.graph = None
+        self.stream = torch.cuda.Stream()
+        self.n_steps = 0
+
+    def __call__(self, batch):
+        shapes = [tensor.shape for tensor in _tensors_of(batch)]
+        self.shapes = self.shapes or shapes
+        if shapes != self.shapes:
+            return self.step(batch)
+        self.n_steps += 1
+        if self.n_steps <= self.warm_up:
+            return self._aside(batch)
+        if self.graph is None:
+            self._capture(batch)
+        for held, tensor in zip(_tensors_of(self.batch), _tensors_of(batch), strict=True):
+            held.copy_(tensor, non_blocking=True)
+        self.graph.replay()
+        return {name: tensor.detach().clone() for name, tensor in self.outputs.items()}
+
+    def _aside(self, batch):
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            outputs = self.step(batch)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return outputs
+
+    def _capture(self, batch):
+        inputs, target = batch
+        self.batch = {name: tensor.clone() for name, tensor in inputs.items()}, target.clone()
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, stream=self.stream):
+            self.outputs = self.step(self.batch)
+
+
+def _tensors_of(batch):
+    inputs, target = batch
+    return [*inputs.values(), target]
 
 
 class SeriesDataset(Dataset):

@@ -14,6 +14,7 @@ from skts._params import BOOLEAN, NONE, Params, Rule, choice, integer, param, re
 from skts._tensors import (
     SeriesDataset,
     autocast_dtype,
+    kept_memory,
     out_of_memory_named,
     resolve_device,
     seeded,
@@ -285,7 +286,7 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         One pass at the constant `lr`, as `partial_fit` does it.
     """
     device = resolve_device(options.device)
-    with out_of_memory_named(options.batch_size), seeded(seed, device):
+    with out_of_memory_named(options.batch_size), seeded(seed, device), kept_memory():
         net = make_net(
             network(),
             lr=options.lr,
@@ -294,7 +295,7 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             device=str(device),
             autocast=autocast_dtype(options.precision, device),
             callbacks=_callbacks(options, valid is not None, one_epoch),
-            **_optimizer_arguments(options),
+            **_optimizer_arguments(options, device),
         ).initialize()
         if previous is not None:
             net.continue_from(previous, with_optimizer=one_epoch)
@@ -312,9 +313,13 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         return net
 
 
-def _optimizer_arguments(options):
+def _optimizer_arguments(options, device):
     accepted = inspect.signature(options.optimizer).parameters
     arguments = {"optimizer": options.optimizer}
+    if "fused" in accepted:
+        arguments["optimizer__fused"] = True
+    if "capturable" in accepted and device.type == "cuda":
+        arguments["optimizer__capturable"] = True
     if "weight_decay" in accepted:
         arguments["optimizer__weight_decay"] = options.weight_decay
     elif options.weight_decay:
@@ -336,7 +341,7 @@ def _callbacks(options, validated, one_epoch):
         if options.lr_schedule == "one_cycle":
             wanted.append(("lr_schedule", _net.OneCycle()))
         elif options.lr_schedule == "plateau":
-            wanted.append(("lr_schedule", _net.plateau(options, monitor)))
+            wanted.append(("lr_schedule", _net.Plateau(options, monitor)))
         if options.verbose:
             wanted.append(("progress", _net.Progress(type(options).__name__)))
     wanted.extend(options.callbacks or [])

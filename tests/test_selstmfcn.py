@@ -74,7 +74,7 @@ def test_the_replication_is_a_recipe():
     X, y = load_ucr("ItalyPowerDemand", "train")
     recipe = recipes.columbia2024_replication | {"max_epochs": 1, "filters": (8, 16, 8)}
     network = LSTMFCNClassifier(**recipe).fit(X, y).net_.module_
-    assert [block.conv.kernel_size for block in network.conv.blocks] == [(8,)] * 3
+    assert [block.conv.weight.shape[2] for block in network.conv.blocks] == [8] * 3
     assert all(block.shortcut is not None for block in network.conv.blocks)
     network = ALSTMFCNClassifier(attention="multihead", **recipe).fit(X, y).net_.module_
     assert isinstance(network, LSTMFCN)

@@ -42,9 +42,9 @@ def data(n_series, n_channels, n_timepoints):
     return X, np.arange(n_series) % 3
 
 
-def skts_epochs(X, y, *, batch_size, n_epochs, precision):
+def skts_epochs(X, y, *, batch_size, n_epochs, precision, cls=LSTMFCNClassifier):
     callback = EpochClock()
-    LSTMFCNClassifier(
+    cls(
         max_epochs=n_epochs,
         batch_size=batch_size,
         precision=precision,

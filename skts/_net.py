@@ -133,8 +133,7 @@ class SeriesNet(NeuralNet):
     def get_iterator(self, dataset, training=False):
         if training:
             return super().get_iterator(dataset, training=True)
-        n_values = dataset.inputs["x"][0].numel()
-        at_once = EVALUATION_VALUES[torch.device(self.device).type] // n_values
+        at_once = EVALUATION_VALUES[dataset.device.type] // dataset.values_in_each
         return self.iterator_valid(dataset, max(self.batch_size, at_once))
 
     def initialize_module(self):

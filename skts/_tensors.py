@@ -2,13 +2,15 @@
 
 import contextlib
 import ctypes
+import mmap
 import sys
 import threading
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
+CPU = torch.device("cpu")
 _GENERATORS = threading.RLock()
 
 
@@ -27,22 +29,19 @@ def resolve_device(device):
     return chosen
 
 
-def autocast_dtype(precision, device):
+def autocast_dtype(precision, device, fast_on_cpu):
     """The dtype that matrix products and convolutions run in; None leaves them in float32.
 
-    "auto" takes bfloat16 where the processor has native instructions for it.
+    "auto" takes bfloat16 where the processor has native instructions for it; on the CPU, if the
+    network is `fast_on_cpu` in it besides.
     """
     if precision == "float32":
         return None
-    if precision == "bfloat16" or _has_native_bfloat16(device):
-        return torch.bfloat16
-    return None
-
-
-def _has_native_bfloat16(device):
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device)[0] >= 8
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    if precision == "auto" and device.type == "cpu":
+        native = fast_on_cpu and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    elif precision == "auto":
+        native = torch.cuda.get_device_capability(device)[0] >= 8
+    return torch.bfloat16 if precision == "bfloat16" or native else None
 
 
 def padding_mask(lengths, n_timepoints):
@@ -152,8 +151,11 @@ class CapturedStep:
         return outputs
 
     def _capture(self, batch):
-        inputs, target = batch
-        self.batch = {name: tensor.clone() for name, tensor in inputs.items()}, target.clone()
+        inputs, target = batch  # on the device, or streamed from elsewhere
+        self.batch = (
+            {name: torch.empty_like(tensor, device="cuda") for name, tensor in inputs.items()},
+            torch.empty_like(target, device="cuda"),
+        )
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph, stream=self.stream):
             self.outputs = self.step(self.batch)
@@ -174,50 +176,125 @@ class SeriesDataset(Dataset):
     lengths : int array of shape (n,), optional
         Valid time points of each series, only where they differ.
     sample_weight : array of shape (n,), optional
-    device : torch.device, optional
+    device : torch.device or str, default=CPU
         Where the tensors lie.
+    memory_limit : int, optional
+        If `X` has more bytes, it stays where it is and is read from batch by batch, as is a file
+        that is mapped into memory. By default that is half of what a CUDA device has free.
+    rows : int array of shape (n,) or slice, optional
+        The rows of `X` that are meant; the other arrays have those alone.
     """
 
-    def __init__(self, X, y=None, *, lengths=None, sample_weight=None, device=None):
-        def to_tensor(array):
-            return torch.as_tensor(np.asarray(array), device=device)
-
-        inputs = {"x": X, "lengths": lengths, "sample_weight": sample_weight}
-        self.inputs = {name: to_tensor(a) for name, a in inputs.items() if a is not None}
+    def __init__(
+        self,
+        X,
+        y=None,
+        *,
+        lengths=None,
+        sample_weight=None,
+        device=CPU,
+        memory_limit=None,
+        rows=slice(None),
+    ):
+        self.values_in_each = X[0].size
+        self.device = torch.device(device)
+        self.streamed, self.rows = None, np.arange(len(X))[rows]
+        if _must_stream(X, self.device, memory_limit):
+            self.streamed = X
+        inputs = {
+            "x": X[rows] if self.streamed is None else None,
+            "lengths": lengths,
+            "sample_weight": sample_weight,
+        }
+        self.inputs = {name: self._placed(a) for name, a in inputs.items() if a is not None}
         # skorch expects a target with every batch: where there is none, a zero for each series
-        self.y = to_tensor(np.zeros(len(X)) if y is None else y)
+        self.y = self._placed(np.zeros(len(self.rows)) if y is None else y)
+
+    def _placed(self, array):
+        tensor = torch.as_tensor(np.require(array, requirements="W"))
+        if self.streamed is not None or self.device.type == "cpu":
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def __len__(self):
         return len(self.y)
 
     def __getitem__(self, rows):
-        return {name: tensor[rows] for name, tensor in self.inputs.items()}, self.y[rows]
+        inputs = {name: tensor[rows] for name, tensor in self.inputs.items()}
+        if self.streamed is not None:
+            inputs["x"] = torch.as_tensor(np.array(self.streamed[self.rows[rows]]))
+        return inputs, self.y[rows]
 
 
-class Batches:
-    """Iterates over a :class:`SeriesDataset` in batches, anew at every epoch.
+def _must_stream(X, device, memory_limit):
+    if _is_mapped(X):
+        return True
+    if memory_limit is None:
+        if device.type == "cpu":
+            return False
+        memory_limit = torch.cuda.mem_get_info(device)[0] // 2
+    return X.nbytes > memory_limit
+
+
+def _is_mapped(array):
+    while array is not None:
+        if isinstance(array, (np.memmap, mmap.mmap)):
+            return True
+        array = getattr(array, "base", None)
+    return False
+
+
+class BatchRows:
+    """The rows of each batch of an epoch, anew at every epoch.
 
     A last batch of one series is merged into its neighbour: batch statistics of one series tell
     nothing.
     """
 
-    def __init__(self, dataset, batch_size, shuffle=False):
-        self.dataset = dataset
-        self.batch_size = batch_size
+    def __init__(self, n, batch_size, *, shuffle, device=CPU):
+        self.n = n
         self.shuffle = shuffle
-
-    def _starts(self):
-        starts = list(range(0, len(self.dataset), self.batch_size))
-        if len(starts) > 1 and len(self.dataset) - starts[-1] == 1 < self.batch_size:
-            starts.pop()
-        return starts
+        self.device = device
+        self.starts = list(range(0, n, batch_size))
+        if len(self.starts) > 1 and n - self.starts[-1] == 1 < batch_size:
+            self.starts.pop()
 
     def __len__(self):
-        return len(self._starts())
+        return len(self.starts)
 
     def __iter__(self):
-        n, starts = len(self.dataset), self._starts()
         if self.shuffle:
-            order = torch.randperm(n, device=self.dataset.y.device)
-        for start, stop in zip(starts, [*starts[1:], n], strict=True):
-            yield self.dataset[order[start:stop] if self.shuffle else slice(start, stop)]
+            order = torch.randperm(self.n, device=self.device)
+        for start, stop in zip(self.starts, [*self.starts[1:], self.n], strict=True):
+            yield order[start:stop] if self.shuffle else slice(start, stop)
+
+
+class Batches:
+    """Iterates over a :class:`SeriesDataset` in batches, anew at every epoch.
+
+    Series that stream come through torch's DataLoader.
+    """
+
+    def __init__(self, dataset, batch_size, shuffle=False):
+        streams = dataset.streamed is not None
+        self.dataset = dataset
+        self.rows = BatchRows(
+            len(dataset), batch_size, shuffle=shuffle, device=CPU if streams else dataset.device
+        )
+        self.loader = None
+        if streams:
+            self.loader = DataLoader(
+                dataset,
+                batch_size=None,  # the sampler gives whole batches
+                sampler=self.rows,
+                pin_memory=dataset.device.type == "cuda",
+                generator=torch.Generator(),  # the loader's own; the global one is the training's
+            )
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __iter__(self):
+        if self.loader is None:
+            return map(self.dataset.__getitem__, self.rows)
+        return iter(self.loader)

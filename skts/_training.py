@@ -51,6 +51,10 @@ def _are_weights(v):
 class TrainingParams(Params):
     """The training options, the same on every estimator."""
 
+    #: Whether the network is faster in bfloat16 on a CPU that has native instructions for it, as
+    #: benchmarks/precision.py measures it: wide convolutions are, recurrent layers are not.
+    _fast_in_bfloat16 = False
+
     max_epochs: int = param(default=200, rule=integer(1), doc="Passes over the training data.")
     batch_size: int = param(default=16, rule=integer(1), doc="Series in one optimiser step.")
     lr: float = param(
@@ -128,7 +132,21 @@ class TrainingParams(Params):
         default="float32",
         rule=choice("float32", "bfloat16", "auto"),
         doc="'bfloat16': convolutions and matrix products run in bfloat16, in training and "
-        "prediction. 'auto': that, where the processor has native instructions for it.",
+        "prediction. 'auto': that on CUDA devices of compute capability 8 and above, and on CPUs "
+        "with native instructions for it where the network is measured to be faster so.",
+    )
+    memory_limit: int | None = param(
+        default=None,
+        rule=NONE | integer(0),
+        doc="Bytes of series that are put on the device at once. More than that stay where they "
+        "are and go there batch by batch, as do those of a float32 memmap. None: half of what a "
+        "CUDA device has free; without limit on the CPU.",
+    )
+    compile: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Compile the network with ``torch.compile`` for training, which takes a minute or so "
+        "and, on the CPU, needs a C++ compiler.",
     )
     callbacks: list | None = param(
         default=None,
@@ -201,23 +219,31 @@ class ClassifierTrainingParams(TrainingParams):
 
 
 class TrainingData(NamedTuple):
-    """Checked arrays, row by row: series (n, C, T), lengths or None, targets, weights."""
+    """Checked arrays: series (n, C, T), and lengths or None, targets, weights of those in `chosen`.
+
+    The series stay as they are when rows are chosen: they may be more than memory holds.
+    """
 
     values: np.ndarray
     lengths: np.ndarray | None
     target: np.ndarray
     weight: np.ndarray
+    chosen: np.ndarray | slice = slice(None)
 
     def rows(self, rows):
-        return TrainingData(*(None if array is None else array[rows] for array in self))
+        """Those rows of it, in this order."""
+        of_each = (None if a is None else a[rows] for a in self[1:4])
+        return TrainingData(self.values, *of_each, np.arange(len(self.values))[self.chosen][rows])
 
-    def dataset(self, device):
+    def dataset(self, device, memory_limit):
         return SeriesDataset(
             self.values,
             self.target,
             lengths=self.lengths,
             sample_weight=self.weight.astype(np.float32),
             device=device,
+            memory_limit=memory_limit,
+            rows=self.chosen,
         )
 
 
@@ -234,7 +260,7 @@ def hold_out(data, fraction, *, stratify, seed):
     """`data` in two, the second about `fraction` of it; None for the second without a fraction."""
     if fraction is None:
         return data, None
-    n, n_valid = len(data.values), int(np.ceil(fraction * len(data.values)))
+    n, n_valid = len(data.target), int(np.ceil(fraction * len(data.target)))
     if n - n_valid < 1:
         raise ValueError(
             f"validation_fraction={fraction} leaves none of {n} series to train on: lower it."
@@ -293,14 +319,15 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             max_epochs=1 if one_epoch else int(options.max_epochs),
             batch_size=int(options.batch_size),
             device=str(device),
-            autocast=autocast_dtype(options.precision, device),
+            autocast=autocast_dtype(options.precision, device, options._fast_in_bfloat16),
+            compile=bool(options.compile),
             callbacks=_callbacks(options, valid is not None, one_epoch),
             **_optimizer_arguments(options, device),
         ).initialize()
         if previous is not None:
             net.continue_from(previous, with_optimizer=one_epoch)
-        training = data.dataset(device)
-        validation = None if valid is None else valid.dataset(device)
+        training = data.dataset(device, options.memory_limit)
+        validation = None if valid is None else valid.dataset(device, options.memory_limit)
         net.fit_on(training, validation)
         for i in range(0 if one_epoch else options.fine_tune_rounds):
             net.set_params(

@@ -1,4 +1,4 @@
-"""Anything array-like to float32 series (n, C, T) and their lengths; the only judge of input."""
+"""What was read to float32 series (n, C, T) and their lengths; the only judge of input."""
 
 from typing import NamedTuple
 
@@ -7,20 +7,19 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     assert_all_finite,
-    check_array,
     check_consistent_length,
     column_or_1d,
-    validate_data,
 )
 
-CONTAINERS = (
-    "X must be a 2-D array (n, T) of univariate series, a 3-D array (n, C, T), or a list of n "
-    "arrays, each (T_i,) or (C, T_i)"
-)
+from skts._containers import read
+
 ANY_LENGTH = (
     "a network that takes any length (pooling='average' where there is a pooling, "
     "dimension_shuffle=False and a recurrent cell where there is a shuffle, or FCN)"
 )
+
+
+VALUES_AT_ONCE = 2**20  # that are prepared, so that what that takes stays small
 
 
 class InputOptions(NamedTuple):
@@ -72,7 +71,7 @@ def check_series(estimator, X, *, reset):
     estimator : estimator
         Gives the options `missing` and `normalize`, `reset` or not: those it was fitted with.
     X : array-like
-        See `CONTAINERS`; also pandas and polars frames and sktime's panel containers.
+        What skts._containers reads.
     reset : bool
         Record the input's shape and the options on the estimator (`fit`) or hold X against them.
 
@@ -88,26 +87,14 @@ def check_series(estimator, X, *, reset):
     if reset:
         for name in ("feature_names_in_", "channel_names_in_"):  # of an earlier fit
             vars(estimator).pop(name, None)
-    _check_channel_names(estimator, X, reset)
-    values, lengths = _read(estimator, X, reset)
+    values, lengths = read(estimator, X, reset)
     if reset:
         _record_shape(estimator, values, lengths)
         estimator._input_options = input_options(estimator)
         _check_lengths_at_fit(estimator, lengths)
     else:
         values, lengths = _fit_to_training_shape(estimator, values, lengths)
-    options, valid = estimator._input_options, _valid_points(values, lengths)
-    if options.missing == "interpolate" and values.dtype.kind == "f":
-        missing = np.isnan(values) & valid
-        _check_finite(values, valid & ~missing, "X")
-        values = _interpolated(values, missing, valid)
-    _check_finite(values, valid, "X")
-    if options.normalize == "series":
-        values = _normalized(values, valid)
-    with np.errstate(over="ignore"):
-        single = np.require(values, dtype=np.float32, requirements=["C", "W"])
-    _check_finite(single, valid, "X as float32")
-    return Panel(single, lengths)
+    return Panel(_prepared(values, lengths, estimator._input_options), lengths)
 
 
 def check_sample_weight(sample_weight, X):
@@ -132,152 +119,6 @@ def check_targets(estimator, y, X, *, numeric):
     if not numeric:
         check_classification_targets(y)
     return y
-
-
-def _read(estimator, X, reset):
-    """Values (n, C, T) of any real dtype, and lengths or None."""
-    X = _unwrapped(X)
-    if isinstance(X, list):
-        return _stacked(X)
-    n_dims = getattr(X, "ndim", 2)
-    if n_dims < 3:
-        return _table(estimator, X, reset)[:, None, :], None
-    values = check_array(
-        X, allow_nd=True, dtype="numeric", ensure_all_finite=False, estimator=estimator
-    )
-    _check_real(values)
-    if n_dims != 3 or 0 in values.shape:
-        raise ValueError(f"{CONTAINERS}, not empty; got an array of shape {values.shape}")
-    return values, None
-
-
-def _unwrapped(X):
-    """A list of arrays (C, T_i) where `X` holds series of their own, else an array-like."""
-    if _is_pandas_panel(X):
-        X = _frames(X)
-    if isinstance(X, (list, tuple)) and len(X) and all(hasattr(x, "shape") for x in X):
-        # a frame holds time points in its rows, an array in its last axis
-        return [_array(x).T if hasattr(x, "columns") else _array(x) for x in X]
-    if isinstance(X, (list, tuple)):
-        try:
-            return np.asarray(X)
-        except ValueError as error:
-            raise ValueError(
-                f"{CONTAINERS}; got nested lists of unequal lengths. Make each series an array: "
-                "[np.asarray(series) for series in X]."
-            ) from error
-    if hasattr(X, "detach"):
-        return _array(X)
-    if getattr(X, "ndim", None) == 1 and _holds_series(next(iter(X), None)):
-        raise ValueError(
-            f"{CONTAINERS}; got a one-dimensional {type(X).__name__} of series. Pass "
-            "[np.asarray(series) for series in X]."
-        )
-    return X
-
-
-def _array(x):
-    """A torch tensor, a frame or an array-like as an array."""
-    if hasattr(x, "detach"):
-        if x.is_complex():
-            raise TypeError(f"X must hold real numbers, got dtype {x.dtype}")
-        return x.detach().cpu().double().numpy()
-    array = np.asarray(x)
-    if array.dtype == object and _is_pandas(x):
-        return x.to_numpy(dtype=np.float64, na_value=np.nan)
-    return array
-
-
-def _frames(X):
-    from sktime.datatypes import convert_to  # costs a second: only for sktime's containers
-
-    try:
-        return convert_to(X, "df-list", as_scitype="Panel")
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{CONTAINERS}, or a panel container of sktime; got a DataFrame that sktime does not "
-            "take for one: its instances must be contiguous and their time points sorted, the "
-            "cells of a nested frame Series. sktime.datatypes.check_raise tells more."
-        ) from error
-
-
-def _check_channel_names(estimator, X, reset):
-    """Channels are told apart by their place: frames that name them must keep their order."""
-    frames = X if isinstance(X, (list, tuple)) else [X] if _is_pandas_panel(X) else []
-    if not len(frames) or not all(hasattr(frame, "columns") for frame in frames):
-        return
-    if not reset and "channel_names_in_" not in vars(estimator):
-        return
-    first = list(frames[0].columns) if reset else estimator.channel_names_in_
-    for frame in frames:
-        if list(frame.columns) != first:
-            raise ValueError(
-                f"the frames of X must all have the channels {first} in this order, those of the "
-                f"training series; got {list(frame.columns)}"
-            )
-    estimator.channel_names_in_ = first
-
-
-def _is_pandas(X):
-    return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
-
-
-def _is_pandas_panel(X):
-    """A pandas frame whose rows are not series: multi-index, or nested with series in its cells."""
-    if not _is_pandas(X):
-        return False
-    return X.index.nlevels > 1 or (X.size > 0 and _holds_series(X.iat[0, 0]))
-
-
-def _holds_series(cell):
-    return hasattr(cell, "__len__") and not isinstance(cell, str)
-
-
-def _stacked(series):
-    """A list of (T_i,) or (C, T_i) arrays, padded with zeros at their ends."""
-    series = [x.astype(np.float64) if x.dtype == object else x for x in series]
-    series = [x[None, :] if x.ndim == 1 else x for x in series]
-    for i, x in enumerate(series):
-        if x.ndim != 2 or 0 in x.shape:
-            raise ValueError(f"{CONTAINERS}; series {i} of the list has shape {x.shape}")
-        if len(x) != len(series[0]):
-            raise ValueError(
-                "all series must have the same channels: series 0 of the list has "
-                f"{len(series[0])}, series {i} has {len(x)}"
-            )
-        _check_real(x)
-    lengths = np.array([x.shape[1] for x in series])
-    values = np.zeros(
-        (len(series), len(series[0]), lengths.max()), dtype=np.result_type(*series, np.float32)
-    )
-    for row, x in zip(values, series, strict=True):
-        row[:, : x.shape[1]] = x
-    return values, None if (lengths == lengths.max()).all() else lengths
-
-
-def _table(estimator, X, reset):
-    """A 2-D X, whose columns scikit-learn names and counts."""
-    if not reset and estimator.n_channels_in_ > 1:
-        n_channels, n_timepoints = estimator.n_channels_in_, estimator.n_timepoints_in_
-        raise ValueError(
-            f"{type(estimator).__name__} was fitted on series of {n_channels} channels; a 2-D X "
-            f"holds series of one. Pass a 3-D array (n, {n_channels}, {n_timepoints})."
-        )
-    if _is_pandas(X) and 0 in X.shape:
-        raise ValueError(f"{CONTAINERS}, not empty; got a DataFrame of shape {X.shape}")
-    try:
-        values = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
-    except np.exceptions.DTypePromotionError as error:
-        raise TypeError(
-            f"X must hold real numbers, got columns of dtypes {sorted(map(str, set(X.dtypes)))}"
-        ) from error
-    _check_real(values)
-    return values
-
-
-def _check_real(values):
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"X must hold real numbers, got dtype {values.dtype}")
 
 
 def _record_shape(estimator, values, lengths):
@@ -335,41 +176,68 @@ def _check_long_enough(estimator, lengths):
         )
 
 
-def _valid_points(values, lengths):
-    """True where a value belongs to its series, broadcastable to (n, C, T)."""
+def _prepared(values, lengths, options):
+    """`values` as finite float32, filled and normalised as the options say.
+
+    They are taken a few series at a time, so that no second copy of them all is needed; float32
+    values that stay as they are, are not copied at all.
+    """
+    fills = options.missing == "interpolate" and values.dtype.kind == "f"
+    stays = not fills and options.normalize is None and values.dtype == np.float32
+    stays = stays and values.flags.c_contiguous
+    prepared = values if stays else np.empty(values.shape, np.float32)
+    at_once = max(1, VALUES_AT_ONCE // values[0].size)
+    for start in range(0, len(values), at_once):
+        rows = slice(start, start + at_once)
+        part, valid = values[rows], _valid_points(values, lengths, rows)
+        if fills:
+            part = _interpolated(part, valid, start)
+        _check_finite(part, valid, start, "X")
+        if options.normalize == "series":
+            part = _normalized(part, valid)
+        if not stays:
+            with np.errstate(over="ignore"):
+                prepared[rows] = part
+            _check_finite(prepared[rows], valid, start, "X as float32")
+    return prepared
+
+
+def _valid_points(values, lengths, rows):
+    """True where a value of these rows belongs to its series, broadcastable to (rows, C, T)."""
     if lengths is None:
         return np.True_
-    return np.arange(values.shape[2]) < lengths[:, None, None]  # (n, 1, T)
+    return np.arange(values.shape[2]) < lengths[rows, None, None]
 
 
-def _check_finite(values, valid, name):
+def _check_finite(values, valid, start, name):
     if values.dtype.kind != "f":
         return
     bad = ~np.isfinite(values) & valid
     if not bad.any():
         return
     series, channel, time = np.argwhere(bad)[0]
-    n_nan = np.isnan(values[bad]).sum()
     what, remedy = (
         ("NaN", "Fit with missing='interpolate', or drop or fill those series")
-        if n_nan
+        if np.isnan(values[series, channel, time])
         else ("infinity", "Replace it, drop those series, or bring them to a smaller scale")
     )
     raise ValueError(
-        f"{name} contains {what}: {bad.sum()} value(s) are not finite, the first in series "
-        f"{series}, channel {channel}, at time point {time}. {remedy}."
+        f"{name} contains {what}: the first value that is not finite is in series "
+        f"{start + series}, channel {channel}, at time point {time}. {remedy}."
     )
 
 
-def _interpolated(values, missing, valid):
+def _interpolated(values, valid, start):
     """NaN filled linearly in time, beyond the first and last value with the nearest one."""
+    missing = np.isnan(values) & valid
     values, known = values.copy(), ~missing & valid
+    _check_finite(values, known, start, "X")
     for series, channel in np.argwhere(missing.any(axis=2)):
         holes, points = missing[series, channel], known[series, channel]
         if not points.any():
             raise ValueError(
-                f"X has no value at all in channel {channel} of series {series}: nothing to "
-                "interpolate. Drop the series or fill it."
+                f"X has no value at all in channel {channel} of series {start + series}: nothing "
+                "to interpolate. Drop the series or fill it."
             )
         values[series, channel, holes] = np.interp(
             np.flatnonzero(holes), np.flatnonzero(points), values[series, channel, points]

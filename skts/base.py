@@ -165,7 +165,8 @@ class SeriesEstimator(TrainingParams, ABC):
         check_is_fitted(self)
         values, lengths = check_series(self, X, reset=False)
         with out_of_memory_named(self.net_.batch_size):
-            outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths))
+            place = {"device": self.net_.device, "memory_limit": self.memory_limit}
+            outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
         finite = np.isfinite(outputs).all(axis=1)
         if not finite.all():
             raise ValueError(

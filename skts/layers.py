@@ -107,8 +107,10 @@ class SqueezeExcite(nn.Module):
             nn.init.kaiming_normal_(linear.weight)
 
     def forward(self, x, mask=None):
-        gate = F.relu(self.squeeze(mean_over_time(x, mask)))
-        return x * torch.sigmoid(self.excite(gate))[:, :, None]
+        squeezed = F.relu(self.squeeze(mean_over_time(x, mask)))
+        # in single precision it would be rounded by the place of a series in its batch
+        gate = torch.sigmoid(self.excite(squeezed).double()).to(x.dtype)
+        return x * gate[:, :, None]
 
 
 class SameConv(nn.Module):

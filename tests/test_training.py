@@ -17,7 +17,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from skorch.callbacks import Callback, EpochScoring
 
 import skts
-from skts import LSTMFCNClassifier, LSTMFCNRegressor, recipes
+from skts import ALSTMClassifier, LSTMFCNClassifier, LSTMFCNRegressor, recipes
 from skts._tensors import Batches, SeriesDataset, autocast_dtype, resolve_device
 from skts._training import PAPER_DECAY, TrainingData, hold_out, oversampled
 from tests.settings import small
@@ -88,6 +88,8 @@ class TestOptionsAreChecked:
             ("missing", "drop", "one of 'raise', 'interpolate'"),
             ("device", "cuda:01", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
             ("precision", "float16", "one of 'float32', 'bfloat16', 'auto'"),
+            ("memory_limit", -1, "None or an integer of at least 0"),
+            ("compile", "yes", "True or False"),
             ("callbacks", [print], "None or a list of skorch callbacks"),
             ("warm_start", 1, "True or False"),
             ("verbose", -1, "True or False or an integer of at least 0"),
@@ -255,7 +257,9 @@ class TestValidationSplit:
         both = data(np.searchsorted(clf.classes_, Y))
         both = both._replace(values=X[:, None].astype(np.float32), weight=weight)
         _, valid = hold_out(both, 0.25, stratify=True, seed=0)
-        p = clf.predict_proba(valid.values)[np.arange(len(valid.target)), valid.target]
+        p = clf.predict_proba(valid.values[valid.chosen])[
+            np.arange(len(valid.target)), valid.target
+        ]
         loss = -(valid.weight * np.log(p)).mean()
         assert loss == pytest.approx(min(clf.history_[:, "valid_loss"]), rel=1e-4)
 
@@ -631,10 +635,18 @@ class TestPrecision:
         assert not np.array_equal(b.predict_proba(X), in_bfloat16)
         assert {p.dtype for p in b.net_.module_.parameters()} == {torch.float32}
 
-    def test_auto_is_bfloat16_where_the_processor_has_it(self):
-        native = torch.cpu.get_capabilities().get("avx512_bf16", False)
-        assert autocast_dtype("auto", torch.device("cpu")) == (torch.bfloat16 if native else None)
-        assert autocast_dtype("float32", torch.device("cpu")) is None
+    @pytest.mark.parametrize(("cls", "fast"), [(LSTMFCNClassifier, True), (ALSTMClassifier, False)])
+    @pytest.mark.parametrize("native", [True, False])
+    def test_auto_is_bfloat16_where_the_network_is_faster_so(self, cls, fast, native, monkeypatch):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+        clf = small(cls, max_epochs=1, precision="auto", device="cpu").fit(X, Y)
+        assert clf.net_.autocast == (torch.bfloat16 if fast and native else None)
+
+    @pytest.mark.parametrize(
+        ("precision", "dtype"), [("float32", None), ("bfloat16", torch.bfloat16)]
+    )
+    def test_other_precisions_hold_everywhere(self, precision, dtype):
+        assert autocast_dtype(precision, torch.device("cpu"), fast_on_cpu=False) == dtype
 
     def test_auto_device(self):
         expected = "cuda" if torch.cuda.is_available() else "cpu"

@@ -29,6 +29,7 @@ class _FCNParams(TrainingParams):
         "Z. Wang, W. Yan, T. Oates (2017). Time series classification from scratch with deep "
         "neural networks: a strong baseline. IJCNN, 1578-1585."
     )
+    _fast_in_bfloat16 = True
 
     filters: tuple[int, ...] = param(
         default=(128, 256, 128), rule=tuple_of(integer(1)), doc="Filters of each convolution block."

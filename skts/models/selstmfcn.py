@@ -92,6 +92,7 @@ class _SELSTMFCNParams(TrainingParams):
         "Chun, Twan, Weale (2024). The Columbia study: LSTM fully convolutional networks, "
         "replicated and improved."
     )
+    _fast_in_bfloat16 = True
 
     n_cells: int = param(default=8, rule=integer(1), doc="Hidden units of the LSTM.")
     filters: tuple[int, ...] = param(

@@ -1,0 +1,231 @@
+"""The training loop: what makes it fast changes nothing that it computes."""
+
+import platform
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from joblib import Parallel, delayed
+from skorch.callbacks import Callback, EpochScoring, GradientNormClipping
+from torch.utils.data import DataLoader
+
+from skts import FCNClassifier, LSTMFCNClassifier
+from skts._net import one_cycle
+from skts._tensors import Batches, SeriesDataset
+from tests.settings import small
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(41, 2, 12)).astype(np.float32)
+X[:, 0, 3:6] += 3 * (np.arange(41) % 2)[:, None]
+Y = np.arange(41) % 2
+
+
+def fitted(X=X, **options):
+    return small(LSTMFCNClassifier, **({"max_epochs": 3} | options)).fit(X, Y)
+
+
+def weights(clf):
+    return torch.cat([p.detach().flatten() for p in clf.net_.module_.parameters()])
+
+
+def read_losses(history, prefix="train"):
+    return [[batch.get(f"{prefix}_loss") for batch in epoch["batches"]] for epoch in history]
+
+
+class Watching(Callback):
+    """Sees the loss of each batch as it comes."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.seen.append(net.history[-1, "batches", -1, "train_loss"])
+
+
+class Spy(Callback):
+    """Keeps the data sets that training takes."""
+
+    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        self.datasets = dataset_train, dataset_valid
+
+
+class TestLosses:
+    def test_history_is_the_same_whether_losses_are_read_in_each_batch_or_once(self):
+        watching = Watching()
+        watched, plain = fitted(callbacks=[watching]), fitted()
+        assert torch.equal(weights(watched), weights(plain))
+        assert watching.seen == [loss for epoch in read_losses(plain.history_) for loss in epoch]
+        for a, b in zip(watched.history_, plain.history_, strict=True):
+            assert a["batches"] == b["batches"]
+            assert a.keys() == b.keys()
+            assert a["train_loss"] == b["train_loss"]
+        assert isinstance(plain.history_[0, "batches", 0, "train_loss"], float)
+
+    @pytest.mark.parametrize(
+        ("callback", "is_read"),
+        [(Watching(), True), (Spy(), False), (GradientNormClipping(1.0), True)],
+    )
+    def test_losses_stay_on_the_device_unless_a_callback_looks_into_the_epoch(
+        self, callback, is_read, monkeypatch
+    ):
+        read, item = [], torch.Tensor.item
+        monkeypatch.setattr(torch.Tensor, "item", lambda t: read.append(t.shape) or item(t))
+        fitted(callbacks=[callback], max_epochs=1)
+        assert (len(read) > 0) == is_read
+
+    def test_validation_losses_and_scores_are_recorded_too(self):
+        scored = EpochScoring("accuracy", name="mine", on_train=True, lower_is_better=False)
+        clf = fitted(validation_fraction=0.3, callbacks=[scored])
+        for epoch in clf.history_:
+            batches = [b["valid_loss"] for b in epoch["batches"] if "valid_loss" in b]
+            assert len(batches) == epoch["valid_batch_count"]
+            sizes = [b["valid_batch_size"] for b in epoch["batches"] if "valid_loss" in b]
+            assert epoch["valid_loss"] == pytest.approx(np.average(batches, weights=sizes))
+            assert 0 <= epoch["mine"] <= 1
+
+
+class TestStreaming:
+    @pytest.fixture
+    def mapped(self, tmp_path):
+        file = tmp_path / "series.npy"
+        np.save(file, X)
+        return np.load(file, mmap_mode="r")
+
+    def test_series_above_the_limit_stay_where_they_are(self):
+        spy = Spy()
+        streamed = fitted(callbacks=[spy], memory_limit=X.nbytes - 1, validation_fraction=0.3)
+        for dataset in spy.datasets:
+            assert np.shares_memory(dataset.streamed, X)
+            assert "x" not in dataset.inputs
+            assert isinstance(Batches(dataset, 4).loader, DataLoader)
+        at_once = fitted(callbacks=[spy], memory_limit=X.nbytes, validation_fraction=0.3)
+        assert [dataset.streamed for dataset in spy.datasets] == [None, None]
+        assert torch.equal(weights(streamed), weights(at_once))
+        np.testing.assert_array_equal(streamed.predict_proba(X), at_once.predict_proba(X))
+
+    def test_a_mapped_file_is_never_in_memory_as_a_whole(self, mapped):
+        spy = Spy()
+        clf = fitted(mapped, callbacks=[spy], memory_limit=mapped.nbytes // 4)
+        streamed = spy.datasets[0].streamed
+        assert np.shares_memory(streamed, mapped)
+        assert torch.equal(weights(clf), weights(fitted()))
+        np.testing.assert_array_equal(clf.predict(mapped), fitted().predict(X))
+
+    def test_what_goes_with_the_series_is_chosen_with_them(self, mapped):
+        weight = np.linspace(0, 1, 41)  # of which the first is left out
+        options = {"max_epochs": 2, "oversample": True, "validation_fraction": 0.3}
+        a, b = (
+            small(LSTMFCNClassifier, **options).fit(series, Y, sample_weight=weight)
+            for series in (X, mapped)
+        )
+        assert torch.equal(weights(a), weights(b))
+
+    def test_normalisation_and_other_types_are_prepared_in_memory(self, mapped):
+        spy = Spy()
+        clf = fitted(mapped, normalize="series", callbacks=[spy])
+        assert spy.datasets[0].streamed is None
+        assert torch.equal(weights(clf), weights(fitted(normalize="series")))
+
+    def test_read_only_series_in_memory_are_taken(self):
+        frozen = X.copy()
+        frozen.flags.writeable = False
+        assert torch.equal(weights(fitted(frozen)), weights(fitted()))
+
+
+class TestMemory:
+    SOURCE = (
+        "import resource, torch\n"
+        "from skts._tensors import kept_memory\n"
+        "def faults_of_a_second_buffer():\n"
+        "    torch.ones(2**24)  # 64 MiB\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    torch.ones(2**24)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "print(faults_of_a_second_buffer())\n"
+        "with kept_memory():\n"
+        "    print(faults_of_a_second_buffer())\n"
+        "print(faults_of_a_second_buffer())\n"
+    )
+
+    @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc")
+    def test_large_buffers_are_asked_for_once(self):
+        # in a process of its own: pytest may run tests in a thread, whose heap is small
+        out = subprocess.run([sys.executable, "-c", self.SOURCE], capture_output=True, text=True)
+        before, within, after = map(int, out.stdout.split())
+        assert within < before / 10
+        assert after == pytest.approx(before, rel=0.1)
+
+    def test_optimisers_run_fused_where_they_can(self):
+        assert fitted().net_.optimizer_.defaults["fused"]
+        assert fitted(optimizer=torch.optim.RMSprop).net_.optimizer_.defaults["foreach"] is None
+
+
+@pytest.mark.parametrize("n_steps", [4, 5, 100, 1001])
+def test_one_cycle_is_torchs(n_steps):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=0.1, total_steps=n_steps, cycle_momentum=False
+    )
+    expected = []
+    for _ in range(n_steps):
+        expected.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        if len(expected) < n_steps:
+            schedule.step()
+    rates = [0.1 * one_cycle(step, n_steps) for step in range(n_steps)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-12)
+
+
+def test_two_workers_take_half_of_the_threads_each():
+    all_cores = torch.multiprocessing.cpu_count()
+    threads = Parallel(n_jobs=2)(delayed(torch.get_num_threads)() for _ in range(2))
+    assert max(threads) <= max(1, all_cores // 2)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's compiler warns of what it does itself
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_network_is_the_same_network():
+    options = {"filters": (4,), "kernel_sizes": (3,), "max_epochs": 2, "batch_size": 41}
+    compiled, plain = (
+        FCNClassifier(random_state=0, compile=c, **options).fit(X, Y) for c in (True, False)
+    )
+    assert compiled.net_.module_._compiled_call_impl is not None
+    assert compiled.net_.module_.state_dict().keys() == plain.net_.module_.state_dict().keys()
+    # not the weights: those without effect, biases ahead of a batch normalisation, drift
+    np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), atol=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+class TestCuda:
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_a_captured_step_is_the_step(self, precision):
+        options = {"device": "cuda", "precision": precision, "max_epochs": 10, "dropout": 0.0}
+        watching = Watching()  # within the epochs: nothing is captured then
+        captured, eager = fitted(**options), fitted(**options, callbacks=[watching])
+        torch.testing.assert_close(weights(captured), weights(eager), rtol=1e-2, atol=1e-3)
+
+    def test_no_sync_within_an_epoch(self):
+        class Strict(Callback):
+            def on_epoch_begin(self, net, **kwargs):
+                if len(net.history) > 2:
+                    torch.cuda.set_sync_debug_mode("error")
+
+            def on_epoch_end(self, net, **kwargs):
+                torch.cuda.set_sync_debug_mode("default")
+
+        fitted(device="cuda", max_epochs=5, callbacks=[Strict()])
+
+    def test_streamed_series_train_the_same_network(self):
+        streamed = fitted(device="cuda", memory_limit=0, dropout=0.0)
+        assert np.isfinite(streamed.predict_proba(X)).all()
+
+
+def test_every_batch_has_its_rows_once():
+    batches = Batches(SeriesDataset(X, Y), 8, shuffle=True)
+    seen = torch.cat([target for _, target in batches])
+    assert sorted(seen.tolist()) == sorted(Y.tolist())
+    assert [len(target) for _, target in batches] == [8, 8, 8, 8, 9]

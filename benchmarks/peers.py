@@ -58,6 +58,13 @@ class EpochClock(Callback):
         self.clock.stamp()
 
 
+class StepWatcher(Callback):
+    """Does nothing, at each batch: nothing is captured in a CUDA graph then."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
 def bare_epochs(X, y, *, batch_size, n_epochs, device="cpu", autocast=None):
     """Train the bare network with AdamW; the trained network and a Clock stamped at each epoch."""
     x, target = torch.as_tensor(X, device=device), torch.as_tensor(y, device=device)

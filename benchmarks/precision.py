@@ -22,6 +22,7 @@ SHAPES = ["50x1x150", "60x6x100", "300x1x176"]
 def ratio(cls, of_shape, args):
     X, y = data(*of_shape)
     options = {"batch_size": 16 if len(X) < 100 else 64, "n_epochs": args.epochs + 1}
+    options["device"] = "cpu"
     times = [
         [
             skts_epochs(X, y, cls=cls, precision=precision, **options).seconds().min()

@@ -1,12 +1,13 @@
 """Time per epoch and per prediction, against a bare torch loop and sktime's LSTM-FCN.
 
     python benchmarks/throughput.py [--shapes 50x1x150 ...] [--repeats 5] [--epochs 3]
-        [--n-predicted 100000] [--threads 2]
+        [--n-predicted 100000] [--threads 2] [--device cpu]
 
 A shape is series x channels x time points; fewer than 100 series are trained in batches of 16, more
 in batches of 64. In each repeat every competitor trains once, one after the other; its time is the
 fastest epoch but the first. Ratios are taken within a repeat, the medians over repeats printed, as
-JSON: an object for each shape, then one with geometric means and the prediction times.
+JSON: an object for each shape, then one with geometric means and the prediction times. sktime has
+no device: elsewhere than on the CPU it is left out, and skts without CUDA graphs stands beside.
 """
 
 import argparse
@@ -16,19 +17,12 @@ import warnings
 
 import numpy as np
 import torch
-from peers import BareLSTMFCN, EpochClock, bare_epochs, sktime_epochs
+from peers import BareLSTMFCN, EpochClock, StepWatcher, bare_epochs, sktime_epochs
 from scipy.stats import gmean
 
 from skts import LSTMFCNClassifier
 
 SHAPES = ["50x1x150", "67x1x24", "40x6x100", "500x1x176", "2000x1x1500"]
-RATIOS = [
-    ("skts", "bare"),
-    ("skts auto", "bare"),
-    ("skts", "sktime"),
-    ("skts auto", "sktime"),
-    ("sktime", "bare"),
-]
 
 
 def shape(text):
@@ -42,35 +36,48 @@ def data(n_series, n_channels, n_timepoints):
     return X, np.arange(n_series) % 3
 
 
-def skts_epochs(X, y, *, batch_size, n_epochs, precision, cls=LSTMFCNClassifier):
+def skts_epochs(X, y, *, n_epochs, cls=LSTMFCNClassifier, callbacks=(), **options):
+    """Train a classifier of skts; a Clock stamped at the end of each epoch."""
     callback = EpochClock()
-    cls(
-        max_epochs=n_epochs,
-        batch_size=batch_size,
-        precision=precision,
-        device="cpu",
-        callbacks=[callback],
-        random_state=0,
-    ).fit(X, y)
+    options |= {"max_epochs": n_epochs, "callbacks": [callback, *callbacks], "random_state": 0}
+    cls(**options).fit(X, y)
     return callback.clock
+
+
+def competitors(X, y, device, **options):
+    """What is timed, {name: function that trains and gives a Clock}."""
+    ours = options | {"device": device}
+    of_skts = {
+        "bare": lambda: bare_epochs(X, y, **ours)[1],
+        "skts": lambda: skts_epochs(X, y, **ours),
+        "skts auto": lambda: skts_epochs(X, y, precision="auto", **ours),
+    }
+    if device == "cpu":
+        return of_skts | {"sktime": lambda: sktime_epochs(X, y, **options)}
+    return of_skts | {"skts eager": lambda: skts_epochs(X, y, callbacks=[StepWatcher()], **ours)}
 
 
 def epoch_times(of_shape, args):
     """Fastest epoch of each competitor in each repeat, {name: (n_repeats,)} in seconds."""
     X, y = data(*of_shape)
-    options = {"batch_size": 16 if len(X) < 100 else 64, "n_epochs": args.epochs + 1}
-    competitors = {
-        "bare": lambda: bare_epochs(X, y, **options)[1],
-        "skts": lambda: skts_epochs(X, y, precision="float32", **options),
-        "skts auto": lambda: skts_epochs(X, y, precision="auto", **options),
-        "sktime": lambda: sktime_epochs(X, y, **options),
-    }
-    times = {name: [] for name in competitors}
+    batch_size = 16 if len(X) < 100 else 64
+    trained = competitors(X, y, args.device, batch_size=batch_size, n_epochs=args.epochs + 1)
+    times = {name: [] for name in trained}
     for _ in range(args.repeats):
-        for name, train in competitors.items():
+        for name, train in trained.items():
             torch.set_num_threads(args.threads)  # numba, which sktime imports, sets it too
             times[name].append(train().seconds().min())
     return {name: np.array(of_name) for name, of_name in times.items()}
+
+
+def ratios_of(times):
+    """Median ratio of every competitor to each of the two that are none of ours."""
+    return {
+        f"{name}/{peer}": float(np.median(times[name] / times[peer]))
+        for peer in ("bare", "sktime")
+        for name in times
+        if peer in times and name not in ("bare", peer)
+    }
 
 
 def seconds(function, *args):
@@ -81,14 +88,15 @@ def seconds(function, *args):
 
 @torch.inference_mode()
 def bare_predictions(network, x, batch_size):
-    return torch.cat([network(batch) for batch in x.split(batch_size)]).argmax(dim=1)
+    batches = x.split(batch_size)
+    return torch.cat([network(b.to(network.head.weight.device)) for b in batches]).argmax(1).cpu()
 
 
 def prediction_times(args):
     """One series at a time, then many at once; the bare loop in its best batch size."""
     X, y = data(args.n_predicted, 1, 24)
-    clf = LSTMFCNClassifier(max_epochs=1, device="cpu", random_state=0).fit(X[:60], y[:60])
-    network, x = BareLSTMFCN(1, 24, 3).eval(), torch.as_tensor(X)
+    clf = LSTMFCNClassifier(max_epochs=1, device=args.device, random_state=0).fit(X[:60], y[:60])
+    network, x = BareLSTMFCN(1, 24, 3).to(args.device).eval(), torch.as_tensor(X)
     single, many = [], []
     for _ in range(40 * args.repeats):
         bare = seconds(bare_predictions, network, x[:1], 1)
@@ -104,28 +112,33 @@ def prediction_times(args):
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def compare(args):
+    """Print an object for each shape, then one for all."""
+    ratios = []
+    for of_shape in args.shapes:
+        times = epoch_times(of_shape, args)
+        ratios.append(ratios_of(times))
+        bare = round(np.median(times["bare"]) * 1e3, 1)
+        rounded = {name: round(ratio, 3) for name, ratio in ratios[-1].items()}
+        print(json.dumps({"shape": of_shape, "bare, ms per epoch": bare} | rounded), flush=True)
+    means = {name: round(float(gmean([r[name] for r in ratios])), 3) for name in ratios[0]}
+    print(json.dumps({"geometric means": means, "device": args.device} | prediction_times(args)))
+
+
+def add_arguments(parser):
     parser.add_argument("--shapes", nargs="+", type=shape, default=list(map(shape, SHAPES)))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--n-predicted", type=int, default=100_000)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    args = parser.parse_args()
+    parser.add_argument("--device", default="cpu")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add_arguments(parser)
     warnings.filterwarnings("ignore", module="sktime")
-    ratios = {f"{a}/{b}": [] for a, b in RATIOS}
-    for of_shape in args.shapes:
-        times = epoch_times(of_shape, args)
-        for a, b in RATIOS:
-            ratios[f"{a}/{b}"].append(float(np.median(times[a] / times[b])))
-        printed = {
-            "shape": of_shape,
-            "bare, ms per epoch": round(np.median(times["bare"]) * 1e3, 1),
-        }
-        printed |= {name: round(of_shapes[-1], 3) for name, of_shapes in ratios.items()}
-        print(json.dumps(printed), flush=True)
-    means = {name: round(float(gmean(of_shapes)), 3) for name, of_shapes in ratios.items()}
-    print(json.dumps({"geometric means": means, "threads": args.threads} | prediction_times(args)))
+    compare(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import mmap
+import os
 import sys
 import threading
 
@@ -10,7 +11,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+# torch reads this at its first allocation: large buffers in huge pages, with few page faults, which
+# otherwise take a good part of the time of steps on long series
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
 CPU = torch.device("cpu")
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's parameters in glibc's malloc.h
 _GENERATORS = threading.RLock()
 
 
@@ -67,29 +73,25 @@ def seeded(seed, device):
         yield
 
 
-# mallopt's parameters in glibc's malloc.h
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-
-
 @contextlib.contextmanager
 def kept_memory():
     """Let the C library keep freed memory for the block, instead of asking the kernel for it anew.
 
-    Every step of training needs the same large buffers. glibc gives those of 32 MiB and more back
-    to the kernel at each release, which costs half the time of steps on long series. Afterwards the
-    thresholds are those that glibc's own adaption ends at, and what is free goes back.
+    Every step of training needs the same buffers. Those of up to 32 MiB then stay, as long as glibc
+    keeps any; larger ones it takes from the kernel at each use, in the huge pages that torch asks
+    for (see the top of this module): kept, they would break its heap into pieces. Afterwards what
+    is free goes back.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if not hasattr(libc, "mallopt"):  # another system, or a C library that has no such thresholds
         yield
         return
     try:
-        for parameter in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
-            libc.mallopt(parameter, 2**31 - 1)
+        libc.mallopt(_MMAP_THRESHOLD, 2**25)
+        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
         yield
     finally:
-        libc.mallopt(_MMAP_THRESHOLD, 2**25)
-        libc.mallopt(_TRIM_THRESHOLD, 2**26)
+        libc.mallopt(_TRIM_THRESHOLD, 2**26)  # what glibc's own adaption ends at
         libc.malloc_trim(0)
 
 

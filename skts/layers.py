@@ -43,6 +43,8 @@ class Pointwise(Linear):
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation with Keras's constants (eps 1e-3, running-average decay 0.99).
 
+    With `relu` a rectifier comes after it, in the same memory.
+
     Statistics are taken over the valid time points alone where `mask` is given. A training batch of
     one series of one time point has no variance: it is normalised by the running averages.
 
@@ -55,14 +57,16 @@ class BatchNorm(nn.BatchNorm1d):
     # the batches so far, until that is the 100 batches of the decay.
     lookback = 0.1
 
-    def __init__(self, n_channels):
+    def __init__(self, n_channels, *, relu=False):
         super().__init__(n_channels, eps=1e-3, momentum=0.01)
+        self.relu = relu
 
     def forward(self, x, mask=None):
         if not self.training or x.shape[0] * x.shape[2] == 1:
             return self._normalized(x, self.running_mean, self.running_var)
         if mask is not None:
-            return self._masked(x.float(), mask)
+            out = self._masked(x.float(), mask)
+            return F.relu(out) if self.relu else out
         # with momentum 1 the fused kernel leaves the batch's own statistics in its buffers
         mean, var = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         out = self._normalized(x, mean, var, training=True, momentum=1.0)
@@ -72,7 +76,7 @@ class BatchNorm(nn.BatchNorm1d):
     def _normalized(self, x, mean, var, **options):
         image = x[:, :, None]  # (B, C, 1, T): torch keeps the memory layout of images alone
         out = F.batch_norm(image, mean, var, self.weight, self.bias, eps=self.eps, **options)
-        return out.squeeze(2)
+        return (F.relu_(out) if self.relu else out).squeeze(2)
 
     def _masked(self, x, mask):
         n_values = mask.sum()
@@ -155,7 +159,7 @@ class ConvBlock(nn.Module):
     def __init__(self, n_channels, n_filters, kernel_size, *, gate=None, residual=False):
         super().__init__()
         self.conv = SameConv(n_channels, n_filters, kernel_size)
-        self.norm = BatchNorm(n_filters)
+        self.norm = BatchNorm(n_filters, relu=True)
         self.gate = gate
         nn.init.kaiming_uniform_(self.conv.weight, nonlinearity="relu")
         self.shortcut = None
@@ -165,7 +169,7 @@ class ConvBlock(nn.Module):
             self.shortcut = Pointwise(n_channels, n_filters)
 
     def forward(self, x, mask=None):
-        out = F.relu(self.norm(self.conv(x), mask))
+        out = self.norm(self.conv(x), mask)
         out = out if mask is None else out * mask
         if self.gate is not None:
             out = self.gate(out, mask)

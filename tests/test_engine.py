@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,24 +141,28 @@ class TestMemory:
     SOURCE = (
         "import resource, torch\n"
         "from skts._tensors import kept_memory\n"
-        "def faults_of_a_second_buffer():\n"
-        "    torch.ones(2**24)  # 64 MiB\n"
+        "def faults_of_second_use(n_buffers, size):\n"
+        "    [torch.ones(size) for _ in range(n_buffers)]\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-        "    torch.ones(2**24)\n"
+        "    [torch.ones(size) for _ in range(n_buffers)]\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
-        "print(faults_of_a_second_buffer())\n"
+        "several, large = (16, 2**21), (1, 2**26)\n"
+        "print(faults_of_second_use(*several), faults_of_second_use(*large))\n"
         "with kept_memory():\n"
-        "    print(faults_of_a_second_buffer())\n"
-        "print(faults_of_a_second_buffer())\n"
+        "    print(faults_of_second_use(*several))\n"
+        "print(faults_of_second_use(*several))\n"
     )
 
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc")
-    def test_large_buffers_are_asked_for_once(self):
+    def test_buffers_are_kept_in_the_block_alone_and_large_ones_take_few_pages(self):
         # in a process of its own: pytest may run tests in a thread, whose heap is small
         out = subprocess.run([sys.executable, "-c", self.SOURCE], capture_output=True, text=True)
-        before, within, after = map(int, out.stdout.split())
+        before, large, within, after = map(int, out.stdout.split())
         assert within < before / 10
-        assert after == pytest.approx(before, rel=0.1)
+        assert after > before / 2
+        huge_pages = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text()
+        if "[never]" not in huge_pages:
+            assert large < 2**26 * 4 / 4096 / 10
 
     def test_optimisers_run_fused_where_they_can(self):
         assert fitted().net_.optimizer_.defaults["fused"]
@@ -196,7 +201,7 @@ def test_a_compiled_network_is_the_same_network():
     assert compiled.net_.module_._compiled_call_impl is not None
     assert compiled.net_.module_.state_dict().keys() == plain.net_.module_.state_dict().keys()
     # not the weights: those without effect, biases ahead of a batch normalisation, drift
-    np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), atol=5e-3)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")

@@ -1,0 +1,136 @@
+"""Accuracy and training time of the default recipe against the 2000 epochs of karim2017.
+
+    python benchmarks/time_to_accuracy.py [--data PATH] [--sets GunPoint ...] [--seeds 0 1 2]
+        [--members 5] [--precision auto] [--device cpu] [--peer-sets ...] [--out ROWS.jsonl]
+
+For each set and seed both recipes train in turn, on the training split alone; the test split is
+scored once, after training. Seeds beyond --seeds, up to --members, are trained with the default
+alone: the ensemble averages the probabilities of all. Then sktime's LSTMFCNClassifierTorch with its
+own defaults, on --peer-sets, once each. Prints a row of JSON for each training and one with the
+results. With --out the rows are kept there, and those that are there are not run again.
+"""
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from accuracy import SIXTEEN
+from sktime.classification.deep_learning.lstmfcn import LSTMFCNClassifierTorch
+
+from skts import LSTMFCNClassifier, recipes
+from skts.datasets import load_ucr
+
+RECIPES = {"default": {}, "karim2017": recipes.karim2017}
+
+
+def estimator(recipe, seed, args):
+    if recipe == "sktime":
+        return LSTMFCNClassifierTorch(random_state=seed)
+    options = RECIPES[recipe] | {"precision": args.precision, "device": args.device}
+    if args.max_epochs is not None:
+        options["max_epochs"] = args.max_epochs
+    return LSTMFCNClassifier(random_state=seed, **options)
+
+
+def run(dataset, seed, recipe, args):
+    """One training, one row."""
+    (X, y), (X_test, y_test) = (load_ucr(dataset, part, args.data) for part in ("train", "test"))
+    if X.ndim == 2:  # sktime reads a matrix as instances of one time point
+        X, X_test = X[:, None], X_test[:, None]
+    clf = estimator(recipe, seed, args)
+    began = time.perf_counter()
+    clf.fit(X, y)
+    seconds = time.perf_counter() - began
+    probabilities = clf.predict_proba(X_test)
+    return {
+        "dataset": dataset,
+        "seed": seed,
+        "recipe": recipe,
+        "precision": args.precision if recipe != "sktime" else "float32",
+        "seconds": round(seconds, 2),
+        "accuracy": float(np.mean(clf.classes_[probabilities.argmax(axis=1)] == y_test)),
+        "probabilities": probabilities.round(6).tolist(),
+    }
+
+
+def planned(args):
+    for seed in range(max(args.members, max(args.seeds) + 1)):
+        for dataset in args.sets:
+            yield dataset, seed, "default"
+            if seed in args.seeds:
+                yield dataset, seed, "karim2017"
+    for dataset in args.peer_sets:
+        yield dataset, 0, "sktime"
+
+
+def rows(args):
+    """All planned rows, {(dataset, seed, recipe): row}; the missing ones are run."""
+    kept = Path(args.out) if args.out else None
+    lines = kept.read_text().splitlines() if kept and kept.exists() else []
+    done = {(r["dataset"], r["seed"], r["recipe"]): r for r in map(json.loads, lines)}
+    for key in planned(args):
+        if key in done:
+            continue
+        row = done[key] = run(*key, args)
+        print(json.dumps({k: v for k, v in row.items() if k != "probabilities"}), flush=True)
+        if kept:
+            with kept.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+    return done
+
+
+def ensemble_accuracy(dataset, done, args):
+    """Of the mean probabilities of the default's members, as SeedEnsembleClassifier takes them."""
+    _, labels = load_ucr(dataset, "test", args.data)
+    members = [done[dataset, seed, "default"]["probabilities"] for seed in range(args.members)]
+    return np.mean(np.unique(labels)[np.mean(members, axis=0).argmax(axis=1)] == labels)
+
+
+def results(done, args):
+    def mean(value, recipe):
+        return float(np.mean([done[d, s, recipe][value] for d in args.sets for s in args.seeds]))
+
+    found = {
+        f"{value}, {recipe}": round(mean(value, recipe), 4)
+        for value in ("accuracy", "seconds")
+        for recipe in RECIPES
+    }
+    found["time, default/karim2017"] = round(
+        mean("seconds", "default") / mean("seconds", "karim2017"), 4
+    )
+    ensemble = [ensemble_accuracy(dataset, done, args) for dataset in args.sets]
+    found[f"accuracy, ensemble of {args.members}"] = round(float(np.mean(ensemble)), 4)
+    for dataset in args.peer_sets:
+        ours, theirs = done[dataset, 0, "default"], done[dataset, 0, "sktime"]
+        found[f"{dataset}, default against sktime"] = {
+            "time": round(ours["seconds"] / theirs["seconds"], 4),
+            "accuracy": [round(row["accuracy"], 4) for row in (ours, theirs)],
+        }
+    return {"sets": len(args.sets), "seeds": args.seeds, "precision": args.precision} | found
+
+
+def add_arguments(parser):
+    parser.add_argument("--data", help="folder in the archive's layout; else as load_ucr finds it")
+    parser.add_argument("--sets", nargs="+", default=SIXTEEN)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--members", type=int, default=5, help="of the ensemble")
+    parser.add_argument("--precision", default="auto", help="of both recipes")
+    parser.add_argument("--max-epochs", type=int, default=None, help="of both, to try it out")
+    parser.add_argument("--peer-sets", nargs="*", default=SIXTEEN[:1] + SIXTEEN[2:4])
+    parser.add_argument("--out", help="file of rows, appended to")
+    parser.add_argument("--device", default="cpu")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    add_arguments(parser)
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore", module="sktime")
+    print(json.dumps(results(rows(args), args)))
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,6 @@ import time
 import numpy as np
 import torch
 from skorch.callbacks import Callback
-from sktime.classification.deep_learning.lstmfcn import LSTMFCNClassifierTorch
 from torch import nn
 from torch.nn import functional as F
 
@@ -84,6 +83,8 @@ def bare_epochs(X, y, *, batch_size, n_epochs, device="cpu", autocast=None):
 
 def sktime_epochs(X, y, *, batch_size, n_epochs):
     """Train sktime's LSTM-FCN, its loop as it is; a Clock stamped at the end of each epoch."""
+    from sktime.classification.deep_learning.lstmfcn import LSTMFCNClassifierTorch  # takes seconds
+
     clock = Clock()
 
     class Timed(LSTMFCNClassifierTorch):

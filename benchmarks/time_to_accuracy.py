@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from accuracy import SIXTEEN
-from sktime.classification.deep_learning.lstmfcn import LSTMFCNClassifierTorch
 
 from skts import LSTMFCNClassifier, recipes
 from skts.datasets import load_ucr
@@ -28,6 +27,8 @@ RECIPES = {"default": {}, "karim2017": recipes.karim2017}
 
 def estimator(recipe, seed, args):
     if recipe == "sktime":
+        from sktime.classification.deep_learning.lstmfcn import LSTMFCNClassifierTorch
+
         return LSTMFCNClassifierTorch(random_state=seed)
     options = RECIPES[recipe] | {"precision": args.precision, "device": args.device}
     if args.max_epochs is not None:
@@ -38,7 +39,7 @@ def estimator(recipe, seed, args):
 def run(dataset, seed, recipe, args):
     """One training, one row."""
     (X, y), (X_test, y_test) = (load_ucr(dataset, part, args.data) for part in ("train", "test"))
-    if X.ndim == 2:  # sktime reads a matrix as instances of one time point
+    if recipe == "sktime":  # which reads a matrix as instances of one time point
         X, X_test = X[:, None], X_test[:, None]
     clf = estimator(recipe, seed, args)
     began = time.perf_counter()

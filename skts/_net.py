@@ -22,6 +22,7 @@ LOSSES = ("train_loss", "valid_loss")
 #: Values in one batch of prediction, where batch_size series have fewer: on the CPU as many as let
 #: a layer's output stay near the processor.
 EVALUATION_VALUES = {"cpu": 2**14, "cuda": 2**20}
+RECOMPUTED_VALUES = 2**16  # in one batch, likewise, of which batch normalisation takes averages
 
 
 def is_callback(item):
@@ -186,6 +187,25 @@ class SeriesNet(NeuralNet):
         self.train_split = None if validation is None else predefined_split(validation)
         self.partial_fit(training)
         self.train_split = None  # the net must not carry the validation data away
+
+    @torch.no_grad()
+    def recompute_norms(self, training):
+        """Batch normalisation's averages anew, over all training series, for the final weights."""
+        modules = self.module_.modules()
+        norms = [module for module in modules if isinstance(module, torch.nn.BatchNorm1d)]
+        before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # all batches count alike
+            norm.train()  # dropout stays off
+        if norms:
+            size = max(self.batch_size, RECOMPUTED_VALUES // training.values_in_each)
+            for inputs, _ in Batches(training, size):
+                self.infer(inputs)
+        for norm, (momentum, n_batches) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.num_batches_tracked.copy_(n_batches)
+            norm.eval()
 
     def release(self):
         """Let go of what only training needs: copies of the weights and of the optimiser."""

@@ -55,10 +55,10 @@ class TrainingParams(Params):
     #: benchmarks/precision.py measures it: wide convolutions are, recurrent layers are not.
     _fast_in_bfloat16 = False
 
-    max_epochs: int = param(default=200, rule=integer(1), doc="Passes over the training data.")
+    max_epochs: int = param(default=150, rule=integer(1), doc="Passes over the training data.")
     batch_size: int = param(default=16, rule=integer(1), doc="Series in one optimiser step.")
     lr: float = param(
-        default=3e-3,
+        default=5e-3,
         rule=real(0, open_low=True),
         doc="Learning rate; the highest one of a one-cycle schedule.",
     )
@@ -112,6 +112,14 @@ class TrainingParams(Params):
         default=None,
         rule=choice(None, "train_loss", "valid_loss"),
         doc="Keep the weights of the epoch where this loss was lowest; None keeps the last.",
+    )
+    recompute_norms: bool = param(
+        default=True,
+        rule=BOOLEAN,
+        doc="Replace the running averages of batch normalisation, once training has ended, by "
+        "those over all training series (Wu and Johnson, 2021). Not done where `restore_best` or "
+        "`fine_tune_rounds` chose the weights of an epoch, which were judged with the averages "
+        "of that epoch.",
     )
     normalize: str | None = param(
         default=None,
@@ -336,8 +344,14 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             )
             net.initialize_optimizer()  # a round is a training of its own
             net.fit_on(training, validation)
+        if options.recompute_norms and not _chooses_an_epoch(options) and not one_epoch:
+            net.recompute_norms(training)
         net.release()
         return net
+
+
+def _chooses_an_epoch(options):
+    return options.restore_best is not None or options.fine_tune_rounds > 0
 
 
 def _optimizer_arguments(options, device):
@@ -362,7 +376,7 @@ def _callbacks(options, validated, one_epoch):
     monitor = "valid_loss" if validated else "train_loss"
     wanted = [("divergence", _net.DivergenceCheck())]
     if not one_epoch:
-        if options.restore_best is not None or options.fine_tune_rounds:
+        if _chooses_an_epoch(options):
             best = _net.BestWeights(options.restore_best or "train_loss")
             wanted.append(("best_weights", best))
         if options.lr_schedule == "one_cycle":

@@ -7,7 +7,12 @@ not have.
 
 import torch
 
-_ADAM = {"optimizer": torch.optim.Adam, "lr": 1e-3, "weight_decay": 0.0}
+_ADAM = {
+    "optimizer": torch.optim.Adam,
+    "lr": 1e-3,
+    "weight_decay": 0.0,
+    "recompute_norms": False,
+}
 
 #: Karim et al., LSTM-FCN. `max_epochs` is that of the univariate sets; 250 to 600 for others.
 karim2017 = _ADAM | {

@@ -1,8 +1,16 @@
 """Settings of the contract tests, as data: small training runs and reasoned exceptions."""
 
+import os
+from pathlib import Path
+
+import pytest
 from sklearn.base import ClassifierMixin
 
 from skts import FCNClassifier, FCNRegressor
+
+#: Archives for the tests that need real data.
+DATA = Path(os.environ.get("SKTS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no data in {DATA}")
 
 #: Enough training for scikit-learn's own checks of accuracy, and no more.
 TRAINING = {

@@ -1,17 +1,11 @@
 """Archive folders in both layouts, what sktime ships, and clear words where there is nothing."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from skts import LSTMFCNClassifier
 from skts.datasets import list_ucr, load_ucr
-from tests.settings import small
-
-DATA = Path(os.environ.get("SKTS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no data in {DATA}")
+from tests.settings import DATA, needs_data, small
 
 
 def write_tsv(folder, name, train, test):

@@ -137,6 +137,37 @@ class TestStreaming:
         assert torch.equal(weights(fitted(frozen)), weights(fitted()))
 
 
+class TestRecomputedNorms:
+    def test_averages_are_those_of_all_training_series_under_the_final_weights(self):
+        clf = fitted(dropout=0.0)
+        norm = clf.net_.module_.conv.blocks[0].norm
+        maps = clf.net_.module_.conv.blocks[0].conv(torch.as_tensor(X)).detach()
+        torch.testing.assert_close(norm.running_mean, maps.mean(dim=(0, 2)))
+        torch.testing.assert_close(norm.running_var, maps.transpose(0, 1).flatten(1).var(dim=1))
+        assert norm.momentum == 0.01
+        assert norm.num_batches_tracked == 3 * 3
+        assert not any(module.training for module in clf.net_.module_.modules())
+
+    def test_the_weights_stay(self):
+        with_it, without = fitted(), fitted(recompute_norms=False)
+        assert torch.equal(weights(with_it), weights(without))
+        assert not np.allclose(with_it.predict_proba(X), without.predict_proba(X))
+
+    @pytest.mark.parametrize(
+        "options", [{"restore_best": "train_loss"}, {"fine_tune_rounds": 1}], ids=str
+    )
+    def test_an_epoch_that_was_chosen_keeps_its_own(self, options):
+        a, b = (fitted(recompute_norms=r, **options).predict_proba(X) for r in (True, False))
+        np.testing.assert_array_equal(a, b)
+
+    def test_several_batches_count_alike(self, monkeypatch):
+        monkeypatch.setattr("skts._net.RECOMPUTED_VALUES", 1)
+        clf = fitted(batch_size=20)  # batches of 20 and 21 series
+        conv, norm = clf.net_.module_.conv.blocks[0].conv, clf.net_.module_.conv.blocks[0].norm
+        means = [conv(torch.as_tensor(part)).mean(dim=(0, 2)) for part in (X[:20], X[20:])]
+        torch.testing.assert_close(norm.running_mean, (means[0] + means[1]) / 2)
+
+
 class TestMemory:
     SOURCE = (
         "import resource, torch\n"

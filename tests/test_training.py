@@ -84,6 +84,7 @@ class TestOptionsAreChecked:
             ("validation_fraction", 1, r"None or a number in \(0, 1\)"),
             ("early_stopping_patience", 0, "None or an integer of at least 1"),
             ("restore_best", True, "one of None, 'train_loss', 'valid_loss'"),
+            ("recompute_norms", None, "True or False"),
             ("normalize", "batch", "one of None, 'series'"),
             ("missing", "drop", "one of 'raise', 'interpolate'"),
             ("device", "cuda:01", "'auto', 'cpu', 'cuda' or 'cuda:N'"),

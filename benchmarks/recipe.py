@@ -1,0 +1,182 @@
+"""What a training recipe gives on held-out parts of TRAINING splits; the default was chosen by it.
+
+    python benchmarks/recipe.py --data PATH [--protocol few|small|many] [--splits 3] [--n-jobs 2]
+        [--tries "epochs=150 lr=5e-3" "epochs=150 lr=5e-3 mixup=0.2" ...]
+
+Three protocols, no test split in any: `few` trains on 30 series, or five of each class if that is
+more, of larger sets, and scores up to 400 of the rest; `small` is 3-fold cross-validation of the 22
+smallest sets; `many` trains on 65 % of five sets, up to 400 series, and scores up to 400 of the
+rest. A try is a recipe as `name=value` pairs, of which it may vary epochs, batch, lr, wd (weight
+decay), optimizer (adamw or adam), schedule (one_cycle or constant), smoothing (of labels), mixup
+(alpha), noise (standard deviation of what is added to the inputs), dropout. The network is LSTM-FCN
+in bfloat16, trained by a plain loop, so that it may vary what the package does not offer.
+
+Prints an object of JSON for each try: mean accuracy with the last weights ("last"); with batch
+normalisation's averages recomputed over the training series ("recomputed"); with the weights
+averaged over about the last tenth of the steps ("averaged"); the summed training seconds.
+"""
+
+import argparse
+import copy
+import json
+import math
+import time
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from torch.nn import functional as F
+
+from skts._net import one_cycle
+from skts.datasets import load_ucr
+from skts.layers import BatchNorm
+from skts.models import LSTMFCN
+
+SETS = {
+    "few": "GunPointAgeSpan PowerCons SmoothSubspace Trace FacesUCR SwedishLeaf DistalPhalanxTW "
+    "MedicalImages MiddlePhalanxOutlineCorrect ProximalPhalanxOutlineAgeGroup SyntheticControl "
+    "Plane ECG200",
+    "small": "ArrowHead BME Beef BirdChicken CBF Car Chinatown Coffee ECGFiveDays FaceFour "
+    "GunPoint ItalyPowerDemand Lightning7 Meat MoteStrain OliveOil ShapeletSim "
+    "SonyAIBORobotSurface1 ToeSegmentation1 TwoLeadECG UMD Wine",
+    "many": "SwedishLeaf MedicalImages MelbournePedestrian FacesUCR OSULeaf",
+}
+DEFAULTS = {
+    "epochs": 150,
+    "batch": 16,
+    "lr": 5e-3,
+    "wd": 1e-2,
+    "optimizer": "adamw",
+    "schedule": "one_cycle",
+    "smoothing": 0.0,
+    "mixup": 0.0,
+    "noise": 0.0,
+    "dropout": 0.8,
+}
+
+
+def parts(protocol, dataset, split, path):
+    """Series and labels to train on and to score, tensors."""
+    X, y = load_ucr(dataset, "train", path)
+    if protocol == "small":
+        y = np.unique(y, return_inverse=True)[1]
+        folds = StratifiedKFold(3, shuffle=True, random_state=split // 3).split(X, y)
+        train, held_out = list(folds)[split % 3]
+    else:
+        labels, counts = np.unique(y, return_counts=True)
+        kept = np.isin(y, labels[counts >= 12])
+        X, y = X[kept], np.unique(y[kept], return_inverse=True)[1]
+        n = max(30, 5 * (y.max() + 1)) if protocol == "few" else min(int(0.65 * len(X)), 400)
+        train, held_out = train_test_split(
+            np.arange(len(X)), train_size=n, stratify=y, random_state=split
+        )
+    return [
+        (torch.tensor(X[rows], dtype=torch.float32)[:, None], torch.tensor(y[rows]))
+        for rows in (train, held_out[:400])
+    ]
+
+
+def in_bfloat16(network, x):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return network(x).float()
+
+
+def loss_of(network, x, y, recipe):
+    x = x + recipe["noise"] * torch.randn_like(x) if recipe["noise"] else x
+    alpha, smoothing = recipe["mixup"], {"label_smoothing": recipe["smoothing"]}
+    if not alpha:
+        return F.cross_entropy(in_bfloat16(network, x), y, **smoothing)
+    share, other = torch.distributions.Beta(alpha, alpha).sample(), torch.randperm(len(x))
+    out = in_bfloat16(network, torch.lerp(x[other], x, share))
+    losses = [F.cross_entropy(out, labels, **smoothing) for labels in (y[other], y)]
+    return torch.lerp(*losses, share)
+
+
+def train(x, y, n_classes, recipe):
+    """The trained network, and beside it one with averaged weights."""
+    network = LSTMFCN(1, x.shape[2], n_classes, dropout=recipe["dropout"]).train()
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe["optimizer"]]
+    decay = recipe["wd"] if recipe["optimizer"] == "adamw" else 0.0
+    optimizer = make(parameters, lr=recipe["lr"], weight_decay=decay, fused=True)
+    averages = [p.detach().clone() for p in parameters]
+    n_steps, step = recipe["epochs"] * math.ceil(len(x) / recipe["batch"]), 0
+    for _ in range(recipe["epochs"]):
+        for rows in torch.randperm(len(x)).split(recipe["batch"]):
+            if recipe["schedule"] == "one_cycle":
+                optimizer.param_groups[0]["lr"] = recipe["lr"] * one_cycle(step, n_steps)
+            optimizer.zero_grad()
+            loss_of(network, x[rows], y[rows], recipe).backward()
+            optimizer.step()
+            now = [p.detach() for p in parameters]
+            torch._foreach_lerp_(averages, now, 1 / (1 + 0.1 * step))
+            step += 1
+    averaged = copy.deepcopy(network)
+    with torch.no_grad():
+        chosen = [p for p in averaged.parameters() if p.requires_grad]
+        for parameter, average in zip(chosen, averages, strict=True):
+            parameter.copy_(average)
+    return network, averaged
+
+
+@torch.no_grad()
+def recomputed(network, x):
+    """The network with batch normalisation's averages over all of `x` at once."""
+    network = copy.deepcopy(network)
+    for module in network.modules():
+        if isinstance(module, BatchNorm):
+            module.reset_running_stats()
+            module.momentum = None
+    in_bfloat16(network.train(), x)
+    return network
+
+
+@torch.no_grad()
+def accuracy(network, x, y):
+    return float((in_bfloat16(network.eval(), x).argmax(dim=1) == y).float().mean())
+
+
+def run(protocol, dataset, split, recipe, path):
+    torch.set_num_threads(1)
+    torch.manual_seed(split)
+    (x, y), held_out = parts(protocol, dataset, split, path)
+    began = time.perf_counter()
+    network, averaged = train(x, y, int(y.max()) + 1, recipe)
+    seconds = time.perf_counter() - began
+    variants = {"last": network, "recomputed": recomputed(network, x), "averaged": averaged}
+    return {name: accuracy(v, *held_out) for name, v in variants.items()} | {"seconds": seconds}
+
+
+def parsed(text):
+    """``"lr=1e-2 epochs=100"`` as a dict."""
+    pairs = dict(pair.split("=") for pair in text.split())
+    unknown = pairs.keys() - DEFAULTS.keys()
+    if unknown:
+        raise argparse.ArgumentTypeError(f"a try may vary {list(DEFAULTS)}, got {sorted(unknown)}")
+    return {name: type(DEFAULTS[name])(value) for name, value in pairs.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="folder in the archive's layout")
+    parser.add_argument("--protocol", choices=SETS, default="few")
+    parser.add_argument("--sets", nargs="+", default=None, help="else those of the protocol")
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--tries", nargs="+", type=parsed, default=[{}])
+    parser.add_argument("--n-jobs", type=int, default=2)
+    args = parser.parse_args()
+    for tried in args.tries:
+        results = Parallel(n_jobs=args.n_jobs)(
+            delayed(run)(args.protocol, dataset, split, DEFAULTS | tried, args.data)
+            for dataset in args.sets or SETS[args.protocol].split()
+            for split in range(args.splits)
+        )
+        of_each = {name: [r[name] for r in results] for name in results[0]}
+        means = {name: round(float(np.mean(v)), 4) for name, v in of_each.items()}
+        total = {"seconds": round(sum(of_each["seconds"]))}
+        print(json.dumps({"protocol": args.protocol, "try": tried} | means | total), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -47,6 +47,8 @@ def archive(args):
         for n_cells in args.cells:
             clf = LSTMFCNClassifier(n_cells=n_cells, **options).fit(*train)
             accuracies[n_cells].append(clf.score(*test))
+            row = {"dataset": name, "n_cells": n_cells, "accuracy": accuracies[n_cells][-1]}
+            print(json.dumps(row), flush=True)
     return {
         "archive": len(names),
         "minutes": round((time.perf_counter() - began) / 60, 2),

@@ -25,7 +25,7 @@ def ratio(cls, of_shape, args):
     options["device"] = "cpu"
     times = [
         [
-            skts_epochs(X, y, cls=cls, precision=precision, **options).seconds().min()
+            skts_epochs(X, y, cls=cls, precision=precision, **options)[1:].min()
             for precision in ("bfloat16", "float32")
         ]
         for _ in range(args.repeats)

@@ -7,7 +7,8 @@ For each set and seed both recipes train in turn, on the training split alone; t
 scored once, after training. Seeds beyond --seeds, up to --members, are trained with the default
 alone: the ensemble averages the probabilities of all. Then sktime's LSTMFCNClassifierTorch with its
 own defaults, on --peer-sets, once each. Prints a row of JSON for each training and one with the
-results. With --out the rows are kept there, and those that are there are not run again.
+results. With --out the rows are kept there, and those that are there, under the same options, are
+not run again.
 """
 
 import argparse
@@ -36,6 +37,16 @@ def estimator(recipe, seed, args):
     return LSTMFCNClassifier(random_state=seed, **options)
 
 
+def key_of(dataset, seed, recipe, args):
+    """What tells a row from all others."""
+    precision = "float32" if recipe == "sktime" else args.precision
+    max_epochs = None if recipe == "sktime" else args.max_epochs
+    return dataset, seed, recipe, precision, args.device, max_epochs
+
+
+KEY = ("dataset", "seed", "recipe", "precision", "device", "max_epochs")
+
+
 def run(dataset, seed, recipe, args):
     """One training, one row."""
     (X, y), (X_test, y_test) = (load_ucr(dataset, part, args.data) for part in ("train", "test"))
@@ -46,11 +57,7 @@ def run(dataset, seed, recipe, args):
     clf.fit(X, y)
     seconds = time.perf_counter() - began
     probabilities = clf.predict_proba(X_test)
-    return {
-        "dataset": dataset,
-        "seed": seed,
-        "recipe": recipe,
-        "precision": args.precision if recipe != "sktime" else "float32",
+    return dict(zip(KEY, key_of(dataset, seed, recipe, args), strict=True)) | {
         "seconds": round(seconds, 2),
         "accuracy": float(np.mean(clf.classes_[probabilities.argmax(axis=1)] == y_test)),
         "probabilities": probabilities.round(6).tolist(),
@@ -71,11 +78,13 @@ def rows(args):
     """All planned rows, {(dataset, seed, recipe): row}; the missing ones are run."""
     kept = Path(args.out) if args.out else None
     lines = kept.read_text().splitlines() if kept and kept.exists() else []
-    done = {(r["dataset"], r["seed"], r["recipe"]): r for r in map(json.loads, lines)}
-    for key in planned(args):
-        if key in done:
+    known = {tuple(row[name] for name in KEY): row for row in map(json.loads, lines)}
+    done = {}
+    for planned_run in planned(args):
+        done[planned_run] = known.get(key_of(*planned_run, args))
+        if done[planned_run]:
             continue
-        row = done[key] = run(*key, args)
+        row = done[planned_run] = run(*planned_run, args)
         print(json.dumps({k: v for k, v in row.items() if k != "probabilities"}), flush=True)
         if kept:
             with kept.open("a") as file:

@@ -47,8 +47,8 @@ class SeriesNet(NeuralNet):
 
     Batches come as ``({"x", "lengths", "sample_weight"}, y)``; the module sees the first two.
     Losses are read from the device once in an epoch, unless a callback of the user's has a hook
-    that runs within one. On CUDA the whole step is then captured in a graph, where the optimiser
-    can be.
+    that runs within one. On CUDA the whole step is captured in a graph, where the optimiser can be
+    and no callback is the user's: it could change what the graph would repeat.
     """
 
     def __init__(
@@ -90,17 +90,19 @@ class SeriesNet(NeuralNet):
                 group["lr"] = torch.as_tensor(group["lr"], device=self.device)
         return self
 
+    def _users_callbacks(self):
+        own = {type(callback) for _, callback in self._default_callbacks} | OWN_CALLBACKS
+        return [callback for _, callback in self.callbacks_ if type(callback) not in own]
+
     def _is_watched(self):
-        """Whether a callback besides the package's and skorch's own looks into the epochs."""
-        own = {type(callback) for _, callback in self._default_callbacks} | {OneCycle, Plateau}
-        return any(
-            _overrides(callback, "on_batch_begin", "on_batch_end", "on_grad_computed")
-            for _, callback in self.callbacks_
-            if type(callback) not in own
-        )
+        """Whether a callback of the user's looks into the epochs."""
+        hooks = "on_batch_begin", "on_batch_end", "on_grad_computed"
+        return any(_overrides(callback, *hooks) for callback in self._users_callbacks())
 
     def fit_loop(self, *args, **kwargs):
-        if self.optimizer_.defaults.get("capturable") and not self._is_watched():
+        on_cuda = torch.device(self.device).type == "cuda"
+        can_capture = on_cuda and self.optimizer_.defaults.get("capturable")
+        if can_capture and self.max_epochs > 1 and not self._users_callbacks():
             self.captured_step_ = CapturedStep(super().train_step)
         try:
             return super().fit_loop(*args, **kwargs)
@@ -135,7 +137,8 @@ class SeriesNet(NeuralNet):
         if training:
             return super().get_iterator(dataset, training=True)
         at_once = EVALUATION_VALUES[dataset.device.type] // dataset.values_in_each
-        return self.iterator_valid(dataset, max(self.batch_size, at_once))
+        options = {"batch_size": max(self.batch_size, at_once)}
+        return self.iterator_valid(dataset, **(options | self.get_params_for("iterator_valid")))
 
     def initialize_module(self):
         # skorch would train the instance that it was given; this way `module` stays the untrained
@@ -145,7 +148,8 @@ class SeriesNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         if isinstance(x, Mapping):
-            x = {name: x[name] for name in ("x", "lengths") if name in x}
+            given = (name for name in ("x", "lengths") if name in x)
+            x = {name: x[name].to(self.device, non_blocking=True) for name in given}
             if len(x["x"]) == 1 and not self.module_.training:
                 # torch's CPU convolutions round otherwise for a batch of one than for all others:
                 # a series must not be predicted differently alone than among others
@@ -200,7 +204,9 @@ class SeriesNet(NeuralNet):
             norm.train()  # dropout stays off
         if norms:
             size = max(self.batch_size, RECOMPUTED_VALUES // training.values_in_each)
-            for inputs, _ in Batches(training, size):
+            n_batches = math.ceil(len(training) / size)
+            # equal ones of all kinds of series, since they count alike
+            for inputs, _ in Batches(training, math.ceil(len(training) / n_batches), shuffle=True):
                 self.infer(inputs)
         for norm, (momentum, n_batches) in zip(norms, before, strict=True):
             norm.momentum = momentum
@@ -208,7 +214,9 @@ class SeriesNet(NeuralNet):
             norm.eval()
 
     def release(self):
-        """Let go of what only training needs: copies of the weights and of the optimiser."""
+        """Let go of what only training needs: gradients, copies of weights, compiled code."""
+        self._zero_grad_optimizer()
+        self.module_._compiled_call_impl = None
         for _, callback in self.callbacks_:
             if isinstance(callback, BestWeights):
                 callback.initialize()
@@ -296,7 +304,8 @@ class OneCycle(Callback):
     """
 
     def on_train_begin(self, net, X=None, **kwargs):
-        self.n_steps_ = net.max_epochs * len(net.get_iterator(X, training=True))
+        batches = net.get_iterator(net.get_dataset(X), training=True)
+        self.n_steps_ = net.max_epochs * len(batches)
         self.step_ = 0
 
     def on_batch_begin(self, net, training=False, **kwargs):
@@ -344,18 +353,28 @@ class Progress(Callback):
 
 
 class Plateau(LRScheduler):
-    """Reduces the learning rate as the plateau options of an estimator say."""
+    """A scheduler that records numbers; on CUDA the learning rate is a tensor."""
 
-    def __init__(self, options, monitor):
-        super().__init__(
-            policy=ReduceLROnPlateau,
-            monitor=monitor,
-            factor=options.plateau_factor,
-            patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
-            min_lr=options.min_lr,
-            threshold=1e-4,
-            threshold_mode="abs",
-        )
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+        net.history.record("event_lr", float(net.history[-1, "event_lr"]))
+
+
+def plateau(options, monitor):
+    """Reduces the learning rate as the plateau options of `options` say."""
+    return Plateau(
+        policy=ReduceLROnPlateau,
+        monitor=monitor,
+        factor=options.plateau_factor,
+        patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
+        min_lr=options.min_lr,
+        threshold=1e-4,
+        threshold_mode="abs",
+    )
+
+
+#: What the package puts beside skorch's default callbacks.
+OWN_CALLBACKS = {DivergenceCheck, BestWeights, OneCycle, Plateau, EarlyStopping, Progress}
 
 
 def early_stopping(monitor, patience):

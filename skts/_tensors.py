@@ -6,6 +6,7 @@ import mmap
 import os
 import sys
 import threading
+import warnings
 
 import numpy as np
 import torch
@@ -64,12 +65,15 @@ def seeded(seed, device):
     """Run the block from `seed`; torch's global generators are afterwards what they were before."""
     on_cuda = device.type == "cuda"
     # the generators belong to the process: fits in several threads take turns
-    with _GENERATORS, torch.random.fork_rng(devices=[device] if on_cuda else []):
+    with (
+        _GENERATORS,
+        torch.random.fork_rng(devices=[device] if on_cuda else []),
+        torch.cuda.device(device) if on_cuda else contextlib.nullcontext(),
+    ):
         # not torch.manual_seed: it would also seed the CUDA devices that are not in use
         torch.default_generator.manual_seed(seed)
         if on_cuda:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
+            torch.cuda.manual_seed(seed)
         yield
 
 
@@ -80,10 +84,12 @@ def kept_memory():
     Every step of training needs the same buffers. Those of up to 32 MiB then stay, as long as glibc
     keeps any; larger ones it takes from the kernel at each use, in the huge pages that torch asks
     for (see the top of this module): kept, they would break its heap into pieces. Afterwards what
-    is free goes back.
+    is free goes back, and the thresholds stay, for the process, where glibc's own adaption of them
+    ends. Thresholds that the environment sets are left alone.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if not hasattr(libc, "mallopt"):  # another system, or a C library that has no such thresholds
+    are_set = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
+    if are_set or not hasattr(libc, "mallopt"):  # which other C libraries do not have
         yield
         return
     try:
@@ -114,7 +120,8 @@ class CapturedStep:
     """A training step that CUDA replays from a graph, once it has run a few times.
 
     A graph repeats the same kernels on the same memory, without Python between them. It holds for
-    batches of the first one's shapes; others are stepped through as they come.
+    batches of the first one's shapes; others are stepped through as they come. So are all, with a
+    warning, where the step cannot be captured.
 
     Parameters
     ----------
@@ -128,39 +135,52 @@ class CapturedStep:
         self.step = step
         self.shapes = self.graph = None
         self.stream = torch.cuda.Stream()
-        self.n_steps = 0
+        self.steps_to_capture = self.warm_up
 
     def __call__(self, batch):
         shapes = [tensor.shape for tensor in _tensors_of(batch)]
         self.shapes = self.shapes or shapes
-        if shapes != self.shapes:
-            return self.step(batch)
-        self.n_steps += 1
-        if self.n_steps <= self.warm_up:
-            return self._aside(batch)
-        if self.graph is None:
+        if shapes == self.shapes and self.steps_to_capture == 0:
             self._capture(batch)
+        if shapes != self.shapes or self.graph is None:
+            self.steps_to_capture -= shapes == self.shapes
+            return self._aside(batch)
         for held, tensor in zip(_tensors_of(self.batch), _tensors_of(batch), strict=True):
             held.copy_(tensor, non_blocking=True)
         self.graph.replay()
-        return {name: tensor.detach().clone() for name, tensor in self.outputs.items()}
+        return {name: tensor.clone() for name, tensor in self.outputs.items()}
 
     def _aside(self, batch):
         self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):
-            outputs = self.step(batch)
+            outputs = _detached(self.step(batch))
         torch.cuda.current_stream().wait_stream(self.stream)
         return outputs
 
     def _capture(self, batch):
+        self.steps_to_capture = -1  # this is tried once
         inputs, target = batch  # on the device, or streamed from elsewhere
         self.batch = (
             {name: torch.empty_like(tensor, device="cuda") for name, tensor in inputs.items()},
             torch.empty_like(target, device="cuda"),
         )
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph, stream=self.stream):
-            self.outputs = self.step(self.batch)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
+                self.outputs = _detached(self.step(self.batch))
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            warnings.warn(
+                f"training goes on without a CUDA graph, which the step does not allow: {error}",
+                stacklevel=2,
+            )
+        else:
+            self.graph = graph
+
+
+def _detached(outputs):
+    return {name: tensor.detach() for name, tensor in outputs.items()}
 
 
 def _tensors_of(batch):
@@ -214,9 +234,7 @@ class SeriesDataset(Dataset):
 
     def _placed(self, array):
         tensor = torch.as_tensor(np.require(array, requirements="W"))
-        if self.streamed is not None or self.device.type == "cpu":
-            return tensor
-        return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor if self.streamed is not None else tensor.to(self.device)
 
     def __len__(self):
         return len(self.y)
@@ -234,13 +252,14 @@ def _must_stream(X, device, memory_limit):
     if memory_limit is None:
         if device.type == "cpu":
             return False
-        memory_limit = torch.cuda.mem_get_info(device)[0] // 2
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        memory_limit = (torch.cuda.mem_get_info(device)[0] + kept) // 2
     return X.nbytes > memory_limit
 
 
 def _is_mapped(array):
     while array is not None:
-        if isinstance(array, (np.memmap, mmap.mmap)):
+        if isinstance(array, mmap.mmap):
             return True
         array = getattr(array, "base", None)
     return False

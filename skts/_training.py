@@ -1,5 +1,6 @@
 """The training options and what is done with them, from checked arrays to a trained net."""
 
+import contextlib
 import dataclasses
 import inspect
 import re
@@ -117,9 +118,9 @@ class TrainingParams(Params):
         default=True,
         rule=BOOLEAN,
         doc="Replace the running averages of batch normalisation, once training has ended, by "
-        "those over all training series (Wu and Johnson, 2021). Not done where `restore_best` or "
-        "`fine_tune_rounds` chose the weights of an epoch, which were judged with the averages "
-        "of that epoch.",
+        "those over all training series (Wu and Johnson, 2021). Not done in `partial_fit`, nor "
+        "where `restore_best` or `fine_tune_rounds` chose the weights of an epoch, which were "
+        "judged with the averages of that epoch.",
     )
     normalize: str | None = param(
         default=None,
@@ -141,7 +142,8 @@ class TrainingParams(Params):
         rule=choice("float32", "bfloat16", "auto"),
         doc="'bfloat16': convolutions and matrix products run in bfloat16, in training and "
         "prediction. 'auto': that on CUDA devices of compute capability 8 and above, and on CPUs "
-        "with native instructions for it where the network is measured to be faster so.",
+        "with native instructions for it where the network is measured to be faster so. 'float32' "
+        "leaves torch's own switches of TF32 on CUDA as they are.",
     )
     memory_limit: int | None = param(
         default=None,
@@ -154,7 +156,7 @@ class TrainingParams(Params):
         default=False,
         rule=BOOLEAN,
         doc="Compile the network with ``torch.compile`` for training, which takes a minute or so "
-        "and, on the CPU, needs a C++ compiler.",
+        "and, on the CPU, needs a C++ compiler. Predictions run without.",
     )
     callbacks: list | None = param(
         default=None,
@@ -320,7 +322,8 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         One pass at the constant `lr`, as `partial_fit` does it.
     """
     device = resolve_device(options.device)
-    with out_of_memory_named(options.batch_size), seeded(seed, device), kept_memory():
+    kept = contextlib.nullcontext() if one_epoch else kept_memory()
+    with out_of_memory_named(options.batch_size), seeded(seed, device), kept:
         net = make_net(
             network(),
             lr=options.lr,
@@ -344,9 +347,9 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             )
             net.initialize_optimizer()  # a round is a training of its own
             net.fit_on(training, validation)
+        net.release()
         if options.recompute_norms and not _chooses_an_epoch(options) and not one_epoch:
             net.recompute_norms(training)
-        net.release()
         return net
 
 
@@ -382,7 +385,7 @@ def _callbacks(options, validated, one_epoch):
         if options.lr_schedule == "one_cycle":
             wanted.append(("lr_schedule", _net.OneCycle()))
         elif options.lr_schedule == "plateau":
-            wanted.append(("lr_schedule", _net.Plateau(options, monitor)))
+            wanted.append(("lr_schedule", _net.plateau(options, monitor)))
         if options.verbose:
             wanted.append(("progress", _net.Progress(type(options).__name__)))
     wanted.extend(options.callbacks or [])

@@ -134,8 +134,8 @@ class SeriesEstimator(TrainingParams, ABC):
             if previous is None:
                 self._learn_targets(y, weight, labels)
             # a series of weight 0 is one that is not there
-            rows = slice(None) if weight.all() else np.flatnonzero(weight)
-            data = TrainingData(values, lengths, y, weight).rows(rows)
+            data = TrainingData(values, lengths, y, weight)
+            data = data if weight.all() else data.rows(np.flatnonzero(weight))
             data = data._replace(target=self._encoded(data.target))
             self.net_ = self._trained(data, previous, one_epoch)
         return self

@@ -374,8 +374,25 @@ class TestCuda:
         assert len(clf.history_) == 10
 
 
-def test_every_batch_has_its_rows_once():
-    batches = Batches(SeriesDataset(X, Y), 8, shuffle=True)
-    seen = torch.cat([target for _, target in batches])
-    assert sorted(seen.tolist()) == sorted(Y.tolist())
-    assert [len(target) for _, target in batches] == [8, 8, 8, 8, 9]
+class TestBatches:
+    @pytest.mark.parametrize(
+        ("n", "size", "sizes"),
+        [
+            (10, 4, [4, 4, 2]),
+            (9, 4, [4, 5]),
+            (1, 4, [1]),
+            (3, 1, [1, 1, 1]),
+            (5, 4, [5]),
+            (4, 4, [4]),
+        ],
+    )
+    def test_a_last_batch_of_one_joins_its_neighbour(self, n, size, sizes):
+        batches = Batches(SeriesDataset(np.zeros((n, 1, 2)), np.arange(n)), size)
+        assert [len(y) for _, y in batches] == sizes
+        assert len(batches) == len(sizes)
+
+    def test_each_epoch_is_a_new_permutation(self):
+        batches = Batches(SeriesDataset(np.zeros((20, 1, 2)), np.arange(20)), 6, shuffle=True)
+        first, second = (torch.cat([y for _, y in batches]).tolist() for _ in range(2))
+        assert first != second
+        assert sorted(first) == sorted(second) == list(range(20))

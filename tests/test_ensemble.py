@@ -70,7 +70,7 @@ def test_takes_pipelines_and_sits_in_a_grid_search():
     grid = {"n_estimators": [1, 2], "estimator__fcnclassifier__batch_size": [8]}
     search = GridSearchCV(ensemble, grid, cv=2).fit(X, Y)
     assert search.best_estimator_.estimators_[0][-1].random_state == 0
-    assert search.score(*load_ucr("ItalyPowerDemand", "test")) > 0.9
+    assert search.score(*load_ucr("ItalyPowerDemand", "test")) > 0.8
 
 
 def test_other_seeds_lead_to_other_members():

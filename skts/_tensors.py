@@ -42,13 +42,13 @@ def autocast_dtype(precision, device, fast_on_cpu):
     "auto" takes bfloat16 where the processor has native instructions for it; on the CPU, if the
     network is `fast_on_cpu` in it besides.
     """
-    if precision == "float32":
-        return None
-    if precision == "auto" and device.type == "cpu":
-        native = fast_on_cpu and torch.cpu.get_capabilities().get("avx512_bf16", False)
-    elif precision == "auto":
-        native = torch.cuda.get_device_capability(device)[0] >= 8
-    return torch.bfloat16 if precision == "bfloat16" or native else None
+    if precision != "auto":
+        return torch.bfloat16 if precision == "bfloat16" else None
+    if device.type == "cuda":
+        wanted = torch.cuda.get_device_capability(device)[0] >= 8
+    else:
+        wanted = fast_on_cpu and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if wanted else None
 
 
 def padding_mask(lengths, n_timepoints):

@@ -1,6 +1,7 @@
 """What the tests of training share: a little data, and a callback that keeps what it sees."""
 
 import copy
+import os
 import subprocess
 import sys
 
@@ -43,6 +44,6 @@ def recorded_on(X, y, **options):
     return clf.fit(X, y), recorder
 
 
-def run_python(source):
-    command = [sys.executable, "-c", source]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+def run_python(source, **environment):
+    command, env = [sys.executable, "-c", source], os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)

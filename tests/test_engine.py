@@ -4,8 +4,6 @@ import os
 import pickle
 import platform
 import shutil
-import subprocess
-import sys
 import tracemalloc
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from torch.utils.data import DataLoader
 from skts import ALSTMClassifier, FCNClassifier, LSTMFCNClassifier
 from skts._net import SeriesNet, one_cycle
 from skts._tensors import Batches, SeriesDataset
+from tests.recording import run_python
 from tests.settings import small
 
 RNG = np.random.default_rng(0)
@@ -230,7 +229,7 @@ class TestMemory:
     @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc")
     def test_buffers_are_kept_in_the_block_alone_and_large_ones_take_few_pages(self):
         # in a process of its own: pytest may run tests in a thread, whose heap is small
-        out = subprocess.run([sys.executable, "-c", self.SOURCE], capture_output=True, text=True)
+        out = run_python(self.SOURCE)
         before, large, within, after = map(int, out.stdout.split())
         assert within < before / 10
         assert after > before / 2
@@ -246,10 +245,7 @@ class TestMemory:
         assert all(p.grad is None for p in fitted().net_.module_.parameters())
 
     def test_thresholds_of_the_environment_are_left_alone(self):
-        environment = os.environ | {"MALLOC_TRIM_THRESHOLD_": "131072"}
-        out = subprocess.run(
-            [sys.executable, "-c", self.SOURCE], capture_output=True, text=True, env=environment
-        )
+        out = run_python(self.SOURCE, MALLOC_TRIM_THRESHOLD_="131072")
         before, _, within, after = map(int, out.stdout.split())
         assert within == pytest.approx(before, rel=0.05)
         assert after == pytest.approx(before, rel=0.05)

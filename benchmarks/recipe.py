@@ -1,15 +1,16 @@
 """What a training recipe gives on held-out parts of TRAINING splits; the default was chosen by it.
 
     python benchmarks/recipe.py --data PATH [--protocol few|small|many] [--splits 3] [--n-jobs 2]
-        [--tries "epochs=150 lr=5e-3" "epochs=150 lr=5e-3 mixup=0.2" ...]
+        [--tries "target_loss=0.2" "epochs=150 first_cycle=0 mixup=0.2" ...]
 
 Three protocols, no test split in any: `few` trains on 30 series, or five of each class if that is
 more, of larger sets, and scores up to 400 of the rest; `small` is 3-fold cross-validation of the 22
 smallest sets; `many` trains on 65 % of five sets, up to 400 series, and scores up to 400 of the
-rest. A try is a recipe as `name=value` pairs, of which it may vary epochs, batch, lr, wd (weight
-decay), optimizer (adamw or adam), schedule (one_cycle or constant), smoothing (of labels), mixup
-(alpha), noise (standard deviation of what is added to the inputs), dropout. The network is LSTM-FCN
-in bfloat16, trained by a plain loop, so that it may vary what the package does not offer.
+rest. A try is a recipe as `name=value` pairs, of which it may vary epochs, first_cycle (0 for one
+cycle of all epochs), target_loss, batch, lr, wd (weight decay), optimizer (adamw or adam), schedule
+(one_cycle or constant), smoothing (of labels), mixup (alpha), noise (standard deviation of what is
+added to the inputs), dropout. The network is LSTM-FCN in bfloat16, trained by a plain loop, so that
+it may vary what the package does not offer.
 
 Prints an object of JSON for each try: mean accuracy with the last weights ("last"); with batch
 normalisation's averages recomputed over the training series ("recomputed"); with the weights
@@ -20,7 +21,6 @@ training seconds.
 import argparse
 import copy
 import json
-import math
 import time
 
 import numpy as np
@@ -29,7 +29,7 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from torch.nn import functional as F
 
-from skts._net import one_cycle
+from skts._callbacks import cycle_lengths, one_cycle
 from skts.datasets import load_ucr
 from skts.layers import BatchNorm
 from skts.models import LSTMFCN
@@ -44,7 +44,9 @@ SETS = {
     "many": "SwedishLeaf MedicalImages MelbournePedestrian FacesUCR OSULeaf",
 }
 DEFAULTS = {
-    "epochs": 150,
+    "epochs": 350,
+    "first_cycle": 50,
+    "target_loss": 0.1,
     "batch": 16,
     "lr": 5e-3,
     "wd": 1e-2,
@@ -101,17 +103,23 @@ def train(x, y, n_classes, recipe):
     make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe["optimizer"]]
     optimizer = make(parameters, lr=recipe["lr"], weight_decay=recipe["wd"], fused=True)
     averages = [p.detach().clone() for p in parameters]
-    n_steps, step = recipe["epochs"] * math.ceil(len(x) / recipe["batch"]), 0
-    for _ in range(recipe["epochs"]):
-        for rows in torch.randperm(len(x)).split(recipe["batch"]):
+    step = 0
+    for n_epochs in cycle_lengths(recipe["epochs"], recipe["first_cycle"] or None):
+        cycle = [r for _ in range(n_epochs) for r in torch.randperm(len(x)).split(recipe["batch"])]
+        losses = []
+        for i, rows in enumerate(cycle):
             if recipe["schedule"] == "one_cycle":
-                optimizer.param_groups[0]["lr"] = recipe["lr"] * one_cycle(step, n_steps)
+                optimizer.param_groups[0]["lr"] = recipe["lr"] * one_cycle(i, len(cycle))
             optimizer.zero_grad()
-            loss_of(network, x[rows], y[rows], recipe).backward()
+            loss = loss_of(network, x[rows], y[rows], recipe)
+            loss.backward()
             optimizer.step()
+            losses.append(loss.detach() * len(rows))
             now = [p.detach() for p in parameters]
             torch._foreach_lerp_(averages, now, 1 / (1 + 0.1 * step))
             step += 1
+        if sum(losses[-(len(cycle) // n_epochs) :]) / len(x) <= recipe["target_loss"]:
+            break
     averaged = copy.deepcopy(network)
     with torch.no_grad():
         chosen = [p for p in averaged.parameters() if p.requires_grad]

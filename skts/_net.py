@@ -1,41 +1,23 @@
-"""The skorch nets behind the estimators, and their callbacks. The only import of skorch."""
+"""The skorch nets behind the estimators."""
 
 import contextlib
 import copy
 import math
-import sys
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from skorch import NeuralNet, NeuralNetClassifier, NeuralNetRegressor
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import LRScheduler
 from skorch.dataset import get_len
 from skorch.helper import predefined_split
-from skorch.utils import noop
-from torch.optim.lr_scheduler import ReduceLROnPlateau
-from tqdm.auto import tqdm
 
+from skts._callbacks import OWN_CALLBACKS, BestWeights, overrides
 from skts._tensors import Batches, CapturedStep, SeriesDataset
 
-LOSSES = ("train_loss", "valid_loss")
 #: Values in one batch of prediction, where batch_size series have fewer: on the CPU as many as let
 #: a layer's output stay near the processor.
 EVALUATION_VALUES = {"cpu": 2**14, "cuda": 2**20}
 RECOMPUTED_VALUES = 2**16  # in one batch, likewise, of which batch normalisation takes averages
-
-
-def is_callback(item):
-    """Whether skorch would take `item` as a callback: an instance, a class or a named pair."""
-    named = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
-    callback = item[1] if named else item
-    return isinstance(callback, Callback) or (
-        isinstance(callback, type) and issubclass(callback, Callback)
-    )
-
-
-def _overrides(callback, *hooks):
-    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
 
 
 class EarlyStop(Exception):
@@ -97,7 +79,7 @@ class SeriesNet(NeuralNet):
     def _is_watched(self):
         """Whether a callback of the user's looks into the epochs."""
         hooks = "on_batch_begin", "on_batch_end", "on_grad_computed"
-        return any(_overrides(callback, *hooks) for callback in self._users_callbacks())
+        return any(overrides(callback, *hooks) for callback in self._users_callbacks())
 
     def fit_loop(self, *args, **kwargs):
         on_cuda = torch.device(self.device).type == "cuda"
@@ -260,123 +242,3 @@ class RegressorNet(SeriesNet, NeuralNetRegressor):
 def probabilities(logits):
     """Softmax in double precision, so that rows sum to one as scikit-learn expects."""
     return torch.softmax(logits.double(), dim=-1)
-
-
-class DivergenceCheck(Callback):
-    """Ends training with a ValueError once the loss is no number any more."""
-
-    def on_epoch_end(self, net, **kwargs):
-        last = net.history[-1]
-        for name in LOSSES:
-            if name in last and not np.isfinite(last[name]):
-                raise ValueError(
-                    f"training diverged: the {name} of epoch {len(net.history)} is {last[name]}. "
-                    f"Lower lr (now {net.lr:g}) or bring the series to a common scale "
-                    "(normalize='series')."
-                )
-
-
-class BestWeights(Callback):
-    """Keeps the weights of the lowest `monitor` and puts them back when training ends."""
-
-    def __init__(self, monitor):
-        self.monitor = monitor
-
-    def initialize(self):
-        self.loss_, self.weights_ = np.inf, None
-        return self
-
-    def on_epoch_end(self, net, **kwargs):
-        loss = net.history[-1, self.monitor]
-        if loss < self.loss_:
-            self.loss_, self.weights_ = loss, copy.deepcopy(net.module_.state_dict())
-
-    def on_train_end(self, net, **kwargs):
-        if self.weights_ is not None:  # where training ended within its first epoch there is none
-            net.module_.load_state_dict(self.weights_)
-
-
-class OneCycle(Callback):
-    """One-cycle learning rate over all steps of a training call, `net.lr` at its highest.
-
-    Up from lr / 25 over the first 30 % of the steps, then down to lr / 250,000, along cosines
-    (Smith, 2018, in the form of fast.ai). Fewer than four steps are taken at `net.lr`.
-    """
-
-    def on_train_begin(self, net, X=None, **kwargs):
-        batches = net.get_iterator(net.get_dataset(X), training=True)
-        self.n_steps_ = net.max_epochs * len(batches)
-        self.step_ = 0
-
-    def on_batch_begin(self, net, training=False, **kwargs):
-        if not training:
-            return
-        rate = net.lr * one_cycle(self.step_, self.n_steps_)
-        self.step_ += 1
-        net.history.record_batch("event_lr", rate)
-        for group in net.optimizer_.param_groups:
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-
-
-def one_cycle(step, n_steps):
-    """The learning rate of a step, as a part of the highest."""
-    if n_steps < 4:  # no room for a cycle: its first and last steps are next to nothing
-        return 1.0
-    peak, last = 0.3 * n_steps - 1, n_steps - 1
-    if step < peak:
-        start, done = 1 / 25, step / peak
-    else:
-        start, done = 1 / 250_000, (last - step) / (last - peak)
-    return start + (1 - start) * (1 - math.cos(math.pi * done)) / 2
-
-
-class Progress(Callback):
-    """A bar on stderr: epochs done, loss, remaining time."""
-
-    def __init__(self, label):
-        self.label = label
-
-    def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=net.max_epochs, desc=self.label, unit="epoch", file=sys.stderr)
-
-    def on_epoch_end(self, net, **kwargs):
-        last = net.history[-1]
-        self.bar_.set_postfix({n: last[n] for n in LOSSES if n in last}, refresh=False)
-        self.bar_.update()
-
-    def on_train_end(self, net, **kwargs):
-        self.bar_.close()
-        self.bar_ = None
-
-
-class Plateau(LRScheduler):
-    """A scheduler that records numbers; on CUDA the learning rate is a tensor."""
-
-    def on_epoch_end(self, net, **kwargs):
-        super().on_epoch_end(net, **kwargs)
-        net.history.record("event_lr", float(net.history[-1, "event_lr"]))
-
-
-def plateau(options, monitor):
-    """Reduces the learning rate as the plateau options of `options` say."""
-    return Plateau(
-        policy=ReduceLROnPlateau,
-        monitor=monitor,
-        factor=options.plateau_factor,
-        patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
-        min_lr=options.min_lr,
-        threshold=1e-4,
-        threshold_mode="abs",
-    )
-
-
-#: What the package puts beside skorch's default callbacks.
-OWN_CALLBACKS = {DivergenceCheck, BestWeights, OneCycle, Plateau, EarlyStopping, Progress}
-
-
-def early_stopping(monitor, patience):
-    """Ends training after `patience` epochs without a lower `monitor`."""
-    return EarlyStopping(monitor=monitor, patience=patience, threshold=0, sink=noop)

@@ -4,13 +4,13 @@ import contextlib
 import dataclasses
 import inspect
 import re
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
-from skts import _net
+from skts._callbacks import DivergenceCheck, callbacks_of, is_callback
 from skts._params import BOOLEAN, NONE, Params, Rule, choice, integer, param, real
 from skts._tensors import (
     SeriesDataset,
@@ -33,7 +33,7 @@ DEVICE = Rule(
 )
 CALLBACKS = Rule(
     "a list of skorch callbacks (instances, classes or (name, callback) pairs)",
-    lambda v: isinstance(v, (list, tuple)) and all(map(_net.is_callback, v)),
+    lambda v: isinstance(v, (list, tuple)) and all(map(is_callback, v)),
 )
 RANDOM_STATE = Rule("a numpy.random.RandomState", lambda v: isinstance(v, np.random.RandomState))
 
@@ -52,11 +52,15 @@ def _are_weights(v):
 class TrainingParams(Params):
     """The training options, the same on every estimator."""
 
+    _auto_target_loss: ClassVar[float]
+
     #: Whether the network is faster in bfloat16 on a CPU that has native instructions for it, as
     #: benchmarks/precision.py measures it: wide convolutions are, recurrent layers are not.
     _fast_in_bfloat16 = False
 
-    max_epochs: int = param(default=150, rule=integer(1), doc="Passes over the training data.")
+    max_epochs: int = param(
+        default=350, rule=integer(1), doc="Passes over the training data, at most."
+    )
     batch_size: int = param(default=16, rule=integer(1), doc="Series in one optimiser step.")
     lr: float = param(
         default=5e-3,
@@ -76,6 +80,19 @@ class TrainingParams(Params):
         "cosine. 'plateau': multiplied by `plateau_factor` whenever the loss (of the validation "
         "split where there is one, else of training) has not improved for `plateau_patience` "
         "epochs (improved: by 1e-4). None: constant, as are trainings of fewer than four steps.",
+    )
+    target_loss: str | float | None = param(
+        default="auto",
+        rule=choice("auto", None) | real(0),
+        doc="With ``lr_schedule='one_cycle'``: training ends with the first cycle in whose last "
+        "epoch the training loss is at most this. 'auto': 0.1 for classifiers, 0.02 for "
+        "regressors. None: one cycle of `max_epochs`.",
+    )
+    first_cycle: int = param(
+        default=50,
+        rule=integer(1),
+        doc="Epochs of the first cycle; each further one is twice as long as the one before, the "
+        "last takes what is left of `max_epochs`. Used where `target_loss` is.",
     )
     plateau_factor: float = param(
         default=PAPER_DECAY,
@@ -323,6 +340,11 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
     """
     device = resolve_device(options.device)
     kept = contextlib.nullcontext() if one_epoch else kept_memory()
+    if one_epoch:
+        callbacks = [("divergence", DivergenceCheck()), *(options.callbacks or [])]
+    else:
+        chooses = _chooses_an_epoch(options)
+        callbacks = callbacks_of(options, validated=valid is not None, chooses_an_epoch=chooses)
     with out_of_memory_named(options.batch_size), seeded(seed, device), kept:
         net = make_net(
             network(),
@@ -332,7 +354,7 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             device=str(device),
             autocast=autocast_dtype(options.precision, device, options._fast_in_bfloat16),
             compile=bool(options.compile),
-            callbacks=_callbacks(options, valid is not None, one_epoch),
+            callbacks=callbacks,
             **_optimizer_arguments(options, device),
         ).initialize()
         if previous is not None:
@@ -372,24 +394,3 @@ def _optimizer_arguments(options, device):
             f"got {options.weight_decay}"
         )
     return arguments
-
-
-def _callbacks(options, validated, one_epoch):
-    """The callbacks that the options ask for, in the order in which they must run."""
-    monitor = "valid_loss" if validated else "train_loss"
-    wanted = [("divergence", _net.DivergenceCheck())]
-    if not one_epoch:
-        if _chooses_an_epoch(options):
-            best = _net.BestWeights(options.restore_best or "train_loss")
-            wanted.append(("best_weights", best))
-        if options.lr_schedule == "one_cycle":
-            wanted.append(("lr_schedule", _net.OneCycle()))
-        elif options.lr_schedule == "plateau":
-            wanted.append(("lr_schedule", _net.plateau(options, monitor)))
-        if options.verbose:
-            wanted.append(("progress", _net.Progress(type(options).__name__)))
-    wanted.extend(options.callbacks or [])
-    if not one_epoch and options.early_stopping_patience is not None:
-        patience = options.early_stopping_patience
-        wanted.append(("early_stopping", _net.early_stopping(monitor, patience)))
-    return wanted

@@ -181,6 +181,7 @@ class SeriesEstimator(TrainingParams, ABC):
 class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParams):
     """Abstract base of the classifiers."""
 
+    _auto_target_loss = 0.1
     _fitted_attributes = (("classes_ : ndarray of shape (n_classes,)", "The labels, sorted."),)
     _example = """\
 >>> from skts import {name}
@@ -323,6 +324,7 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
 class SeriesRegressor(RegressorMixin, SeriesEstimator):
     """Abstract base of the regressors."""
 
+    _auto_target_loss = 0.02
     _fitted_attributes = (
         ("target_mean_, target_scale_ : float", "The network learns ``(y - mean) / scale``."),
     )

@@ -10,14 +10,14 @@ from skts.models.lstmfcn import ALSTMFCNClassifier, LSTMFCNClassifier
 from skts.models.mlstmfcn import MLSTMFCNClassifier
 
 DATASETS = ("ItalyPowerDemand", "GunPoint", "ArrowHead", "BasicMotions")
-TRAINING = {"max_epochs": 100, "precision": "auto", "random_state": 0}
+TRAINING = {"precision": "auto", "random_state": 0}
 
 
 def run_demo():
     """Fit three networks and two baselines on four data sets of the UCR and UEA archives.
 
-    Training takes the training split alone, the test split is scored once. The networks train for
-    100 epochs, half their default, and in bfloat16 where the processor has it.
+    Training takes the training split alone, the test split is scored once. The networks train with
+    their default recipe, in bfloat16 where the processor has it.
 
     Returns
     -------

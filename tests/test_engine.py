@@ -16,7 +16,8 @@ from skorch.callbacks import Callback, EpochScoring, GradientNormClipping
 from torch.utils.data import DataLoader
 
 from skts import ALSTMClassifier, FCNClassifier, LSTMFCNClassifier
-from skts._net import SeriesNet, one_cycle
+from skts._callbacks import one_cycle
+from skts._net import SeriesNet
 from skts._tensors import Batches, SeriesDataset
 from tests.recording import run_python
 from tests.settings import small

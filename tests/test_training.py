@@ -7,6 +7,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import skts
 from skts import LSTMFCNClassifier, LSTMFCNRegressor
+from skts._callbacks import one_cycle
 from skts._training import PAPER_DECAY, TrainingData, hold_out, oversampled
 from tests.recording import TARGET, X, Y, recorded, recorded_on
 from tests.settings import small
@@ -29,6 +30,8 @@ class TestOptionsAreChecked:
             ("optimizer", "adam", "a subclass of torch.optim.Optimizer"),
             ("weight_decay", -1, r"a number in \[0, inf\)"),
             ("lr_schedule", "cosine", "one of 'one_cycle', 'plateau', None"),
+            ("target_loss", -0.1, r"one of 'auto', None or a number in \[0, inf\)"),
+            ("first_cycle", 0, "an integer of at least 1"),
             ("plateau_factor", 1.0, r"a number in \(0, 1\)"),
             ("plateau_patience", 0, "an integer of at least 1"),
             ("min_lr", None, r"a number in \[0, inf\)"),
@@ -127,6 +130,38 @@ class TestSchedule:
                 rate, waited = rate * 0.5, 0
         assert len(set(expected)) > 2
         assert recorder.rates == pytest.approx(expected)
+
+    @pytest.mark.parametrize(
+        ("max_epochs", "lengths"), [(14, [2, 4, 8]), (6, [2, 4]), (13, [2, 11]), (5, [5])]
+    )
+    def test_cycles_double_while_the_loss_is_above_its_target(self, max_epochs, lengths):
+        options = {"lr": 0.02, "max_epochs": max_epochs, "first_cycle": 2}
+        clf, recorder = recorded(target_loss=0.0, **options)
+        expected = [one_cycle(step, 3 * n) for n in lengths for step in range(3 * n)]
+        np.testing.assert_allclose(recorder.rates, 0.02 * np.array(expected))
+        rate = clf.history_[:, "batches", :, "event_lr"]
+        np.testing.assert_allclose(np.concatenate(rate), recorder.rates)
+
+    def test_training_ends_with_the_cycle_that_reaches_the_target(self):
+        clf, recorder = recorded(target_loss=0.0, max_epochs=14, first_cycle=2, lr=1e-2)
+        ends = [recorder.losses[epoch - 1] for epoch in (2, 6, 14)]
+        assert ends[0] > ends[1] > ends[2]
+        options = {"max_epochs": 14, "first_cycle": 2, "lr": 1e-2}
+        for target, n_epochs in zip([ends[1], ends[0], 10.0], [6, 2, 2], strict=True):
+            clf, recorder = recorded(target_loss=target, **options)
+            assert len(clf.history_) == len(recorder.losses) == n_epochs
+        assert len(recorded(target_loss=None, **options)[0].history_) == 14
+
+    @pytest.mark.parametrize(
+        ("cls", "y", "target"), [(LSTMFCNClassifier, Y, 0.1), (LSTMFCNRegressor, TARGET, 0.02)]
+    )
+    def test_the_target_of_classifiers_and_regressors(self, cls, y, target):
+        options = {"max_epochs": 310, "first_cycle": 10, "lr": 0.03}  # 10, 20, 40, 80, 160
+        history = small(cls, **options).fit(X, y).history_
+        ends = [end for end in (10, 30, 70, 150, 310) if end <= len(history)]
+        reached = [history[end - 1, "train_loss"] <= target for end in ends]
+        assert len(history) == ends[-1] < 310
+        assert reached == [False] * (len(ends) - 1) + [True]
 
     def test_too_few_steps_for_a_cycle_are_taken_at_lr(self):
         assert recorded(lr=0.02, max_epochs=1)[1].rates == [0.02] * 3

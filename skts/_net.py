@@ -14,10 +14,9 @@ from skorch.helper import predefined_split
 from skts._callbacks import OWN_CALLBACKS, BestWeights, overrides
 from skts._tensors import Batches, CapturedStep, SeriesDataset
 
-#: Values in one batch of prediction, where batch_size series have fewer: on the CPU as many as let
-#: a layer's output stay near the processor.
-EVALUATION_VALUES = {"cpu": 2**14, "cuda": 2**20}
-RECOMPUTED_VALUES = 2**16  # in one batch, likewise, of which batch normalisation takes averages
+#: Values in one batch where nothing is differentiated and batch_size series have fewer: on the CPU
+#: as many as let a layer's output stay near the processor, and take no more memory than training.
+EVALUATION_VALUES = {"cpu": 2**13, "cuda": 2**20}
 
 
 class EarlyStop(Exception):
@@ -118,9 +117,12 @@ class SeriesNet(NeuralNet):
     def get_iterator(self, dataset, training=False):
         if training:
             return super().get_iterator(dataset, training=True)
-        at_once = EVALUATION_VALUES[dataset.device.type] // dataset.values_in_each
-        options = {"batch_size": max(self.batch_size, at_once)}
+        options = {"batch_size": self._n_at_once(dataset)}
         return self.iterator_valid(dataset, **(options | self.get_params_for("iterator_valid")))
+
+    def _n_at_once(self, dataset):
+        at_once = EVALUATION_VALUES[dataset.device.type] // dataset.values_in_each
+        return max(self.batch_size, at_once)
 
     def initialize_module(self):
         # skorch would train the instance that it was given; this way `module` stays the untrained
@@ -181,18 +183,23 @@ class SeriesNet(NeuralNet):
         norms = [module for module in modules if isinstance(module, torch.nn.BatchNorm1d)]
         before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
         for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # all batches count alike
+            norm.momentum = 1.0  # the last batch alone
             norm.train()  # dropout stays off
-        if norms:
-            size = max(self.batch_size, RECOMPUTED_VALUES // training.values_in_each)
-            n_batches = math.ceil(len(training) / size)
-            # equal ones of all kinds of series, since they count alike
-            for inputs, _ in Batches(training, math.ceil(len(training) / n_batches), shuffle=True):
-                self.infer(inputs)
-        for norm, (momentum, n_batches) in zip(norms, before, strict=True):
+        n_batches = math.ceil(len(training) / self._n_at_once(training))
+        # equal ones of all kinds of series: deeper layers see them normalised batch by batch
+        batches = Batches(training, math.ceil(len(training) / n_batches), shuffle=True)
+        totals = dict.fromkeys(norms, 0.0)  # of the means and of the mean squares
+        for inputs, labels in batches if norms else ():
+            self.infer(inputs)
+            for norm in norms:
+                mean, var = norm.running_mean.double(), norm.running_var.double()
+                totals[norm] += len(labels) * torch.stack([mean, var + mean**2])
+        for norm, (momentum, n_seen) in zip(norms, before, strict=True):
+            mean, square = totals[norm] / len(training)
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(square - mean**2)
             norm.momentum = momentum
-            norm.num_batches_tracked.copy_(n_batches)
+            norm.num_batches_tracked.copy_(n_seen)
             norm.eval()
 
     def release(self):

@@ -88,11 +88,8 @@ class BatchNorm(nn.BatchNorm1d):
 
     @torch.no_grad()
     def _remember(self, mean, unbiased_var):
-        if self.momentum is None:  # as in torch: all batches count alike
-            share = 1 / (1 + self.num_batches_tracked)
-        else:
-            share = 1 / (1 + self.lookback * self.num_batches_tracked)
-            share = share.clamp(min=self.momentum)
+        share = 1 / (1 + self.lookback * self.num_batches_tracked)
+        share = share.clamp(min=self.momentum)
         self.running_mean.lerp_(mean, share)
         self.running_var.lerp_(unbiased_var, share)
         self.num_batches_tracked += 1

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from skts import ALSTMClassifier, FCNClassifier, LSTMFCNClassifier
 from skts._callbacks import one_cycle
-from skts._net import SeriesNet
+from skts._net import EVALUATION_VALUES, SeriesNet
 from skts._tensors import Batches, SeriesDataset
 from tests.recording import run_python
 from tests.settings import small
@@ -197,13 +197,16 @@ class TestRecomputedNorms:
 
     def test_several_batches_are_equal_parts_of_all_kinds_of_series(self, monkeypatch):
         # sorted by class, and 41 series in batches of up to 20
-        monkeypatch.setattr("skts._net.RECOMPUTED_VALUES", 20 * X[0].size)
+        monkeypatch.setitem(EVALUATION_VALUES, "cpu", 20 * X[0].size)
         order = np.argsort(Y)
         clf = small(LSTMFCNClassifier, max_epochs=3, batch_size=8).fit(X[order] * 5, Y[order])
         at_once = small(LSTMFCNClassifier, max_epochs=3, batch_size=8)
         monkeypatch.undo()
         at_once.fit(X[order] * 5, Y[order])
-        for parts, whole in zip(norms(clf), norms(at_once), strict=True):
+        first, *deeper = zip(norms(clf), norms(at_once), strict=True)
+        torch.testing.assert_close(first[0].running_mean, first[1].running_mean)
+        torch.testing.assert_close(first[0].running_var, first[1].running_var, rtol=1e-2, atol=0)
+        for parts, whole in deeper:  # which a batch reaches normalised by its own averages
             torch.testing.assert_close(parts.running_var, whole.running_var, rtol=0.2, atol=0.01)
 
     def test_a_network_without_batch_normalisation_stays_as_it_is(self):

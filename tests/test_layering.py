@@ -19,7 +19,7 @@ FLOORS = [
     ["recipes", "datasets"],
     ["__init__"],
     ["discovery"],
-    ["demo"],
+    ["demo", "adapters"],
     ["cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,0 +1,80 @@
+"""skts estimators in the worlds of sktime and aeon, which are imported only when asked for."""
+
+
+def to_sktime(estimator):
+    """The same estimator as a classifier or regressor of sktime.
+
+    Parameters
+    ----------
+    estimator : a skts estimator
+        Its parameters are taken over; what it has learnt is not.
+
+    Returns
+    -------
+    sktime.classification.base.BaseClassifier or sktime.regression.base.BaseRegressor
+        Unfitted, with the parameters of `estimator` as its own; after `fit`, ``estimator_`` is the
+        skts estimator that was trained. Its class is in ``skts.adapters.sktime``, under the name
+        that it has in skts.
+
+    Raises
+    ------
+    TypeError
+        Where `estimator` is no estimator of skts.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.adapters import to_sktime
+    >>> from sktime.datasets import load_italy_power_demand
+    >>> X, y = load_italy_power_demand(split="train", return_type="numpy3D")
+    >>> clf = to_sktime(FCNClassifier(max_epochs=2, random_state=0)).fit(X, y)
+    >>> clf.get_tag("capability:multivariate"), clf.estimator_.n_timepoints_in_
+    (True, 24)
+    """
+    from skts.adapters import sktime
+
+    return sktime.adapted(estimator)
+
+
+def to_aeon(estimator):
+    """The same estimator as a classifier or regressor of aeon, which must be installed.
+
+    Parameters
+    ----------
+    estimator : a skts estimator
+        Its parameters are taken over; what it has learnt is not.
+
+    Returns
+    -------
+    aeon.classification.BaseClassifier or aeon.regression.BaseRegressor
+        Unfitted, with the parameters of `estimator` as its own; after `fit`, ``estimator_`` is the
+        skts estimator that was trained. Its class is in ``skts.adapters.aeon``, under the name
+        that it has in skts.
+
+    Raises
+    ------
+    TypeError
+        Where `estimator` is no estimator of skts.
+    ModuleNotFoundError
+        Where aeon is not installed: ``pip install "skts[aeon]"``.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.adapters import to_aeon
+    >>> from skts.datasets import load_ucr
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = to_aeon(FCNClassifier(max_epochs=2, random_state=0)).fit(X, y)
+    >>> clf.get_tag("capability:unequal_length"), clf.estimator_.n_timepoints_in_
+    (True, 24)
+    """
+    try:
+        from skts.adapters import aeon
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] != "aeon":
+            raise
+        raise ModuleNotFoundError(
+            'to_aeon needs aeon, which is not installed: pip install "skts[aeon]"', name="aeon"
+        ) from error
+
+    return aeon.adapted(estimator)

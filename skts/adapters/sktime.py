@@ -1,0 +1,81 @@
+"""The estimators of skts as sktime's, under their names, made when they are asked for.
+
+``from skts.adapters.sktime import LSTMFCNClassifier`` gives the class for sktime.
+"""
+
+from functools import cache
+
+from sklearn.base import ClassifierMixin
+from sktime.classification.base import BaseClassifier
+from sktime.regression.base import BaseRegressor
+
+from skts.adapters import _adapted
+from skts.adapters._adapted import Adapted, AdaptedClassifier, has_parameter
+
+TAGS = {
+    "authors": "skts developers",
+    "maintainers": "skts developers",
+    "python_dependencies": ["torch", "skorch"],
+    # none of these is converted; others are to the first, which can hold series of unequal length
+    "X_inner_mtype": ["nested_univ", "pd-multiindex", "numpy3D"],
+    "y_inner_mtype": "numpy1D",
+    "capability:multivariate": True,
+}
+
+
+class _Sktime:
+    """Mixin of both kinds."""
+
+    def reset(self):
+        # sktime's fit begins with it, and scikit-learn's pipelines hang this on their last step
+        hung = {k: v for k, v in vars(self).items() if k == "_parent_callback_ctx"}
+        super().reset()
+        vars(self).update(hung)
+        return self
+
+    @classmethod
+    def get_test_params(cls, parameter_set="default"):
+        """Parameters for sktime's own checks.
+
+        Parameters
+        ----------
+        parameter_set : str, default="default"
+            There is one set of them alone.
+
+        Returns
+        -------
+        list of dict
+        """
+        return _adapted.small_parameters(cls._wrapped)
+
+
+class _Classifier(_Sktime, AdaptedClassifier, BaseClassifier):
+    pass
+
+
+class _Regressor(_Sktime, Adapted, BaseRegressor):
+    pass
+
+
+@cache
+def _class_for(wrapped):
+    seeded = has_parameter(wrapped, "random_state")
+    tags = TAGS | {
+        "capability:random_state": seeded,
+        "property:randomness": "derandomized" if seeded else "stochastic",
+    }
+    if not issubclass(wrapped, ClassifierMixin):
+        return _adapted.adapted_class(wrapped, _Regressor, tags)
+    tags["capability:predict_proba"] = True
+    tags["capability:class_weight"] = has_parameter(wrapped, "class_weight")
+    return _adapted.adapted_class(wrapped, _Classifier, tags)
+
+
+def adapted(estimator):
+    """The same estimator for sktime, unfitted."""
+    parameters = _adapted.checked(estimator, "to_sktime").get_params(deep=False)
+    return _class_for(type(estimator))(**parameters)
+
+
+def __getattr__(name):
+    return _class_for(_adapted.wrapped_by_name(name))

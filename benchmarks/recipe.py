@@ -15,13 +15,15 @@ it may vary what the package does not offer.
 Prints an object of JSON for each try: mean accuracy with the last weights ("last"); with batch
 normalisation's averages recomputed over the training series ("recomputed"); with the weights
 averaged over about the last tenth of the steps, and recomputed likewise ("averaged"); the summed
-training seconds.
+training seconds; how many trainings took how many epochs.
 """
 
 import argparse
 import copy
 import json
+import math
 import time
+from collections import Counter
 
 import numpy as np
 import torch
@@ -97,35 +99,37 @@ def loss_of(network, x, y, recipe):
 
 
 def train(x, y, n_classes, recipe):
-    """The trained network, and beside it one with averaged weights."""
+    """The trained network, beside it one with averaged weights, and the epochs that it took."""
     network = LSTMFCN(1, x.shape[2], n_classes, dropout=recipe["dropout"]).train()
     parameters = [p for p in network.parameters() if p.requires_grad]
     make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[recipe["optimizer"]]
     optimizer = make(parameters, lr=recipe["lr"], weight_decay=recipe["wd"], fused=True)
     averages = [p.detach().clone() for p in parameters]
-    step = 0
+    step = done = 0
     for n_epochs in cycle_lengths(recipe["epochs"], recipe["first_cycle"] or None):
-        cycle = [r for _ in range(n_epochs) for r in torch.randperm(len(x)).split(recipe["batch"])]
-        losses = []
-        for i, rows in enumerate(cycle):
-            if recipe["schedule"] == "one_cycle":
-                optimizer.param_groups[0]["lr"] = recipe["lr"] * one_cycle(i, len(cycle))
-            optimizer.zero_grad()
-            loss = loss_of(network, x[rows], y[rows], recipe)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.detach() * len(rows))
-            now = [p.detach() for p in parameters]
-            torch._foreach_lerp_(averages, now, 1 / (1 + 0.1 * step))
-            step += 1
-        if sum(losses[-(len(cycle) // n_epochs) :]) / len(x) <= recipe["target_loss"]:
+        n_steps, i = n_epochs * math.ceil(len(x) / recipe["batch"]), 0
+        for _ in range(n_epochs):
+            total = 0.0
+            for rows in torch.randperm(len(x)).split(recipe["batch"]):
+                if recipe["schedule"] == "one_cycle":
+                    optimizer.param_groups[0]["lr"] = recipe["lr"] * one_cycle(i, n_steps)
+                optimizer.zero_grad()
+                loss = loss_of(network, x[rows], y[rows], recipe)
+                loss.backward()
+                optimizer.step()
+                total, i = total + loss.detach() * len(rows), i + 1
+                now = [p.detach() for p in parameters]
+                torch._foreach_lerp_(averages, now, 1 / (1 + 0.1 * step))
+                step += 1
+        done += n_epochs
+        if total / len(x) <= recipe["target_loss"]:
             break
     averaged = copy.deepcopy(network)
     with torch.no_grad():
         chosen = [p for p in averaged.parameters() if p.requires_grad]
         for parameter, average in zip(chosen, averages, strict=True):
             parameter.copy_(average)
-    return network, averaged
+    return network, averaged, done
 
 
 @torch.no_grad()
@@ -149,14 +153,17 @@ def run(protocol, dataset, split, recipe, path):
     torch.manual_seed(split)
     (x, y), held_out = parts(protocol, dataset, split, path)
     began = time.perf_counter()
-    network, averaged = train(x, y, int(y.max()) + 1, recipe)
+    network, averaged, epochs = train(x, y, int(y.max()) + 1, recipe)
     seconds = time.perf_counter() - began
     variants = {
         "last": network,
         "recomputed": recomputed(network, x),
         "averaged": recomputed(averaged, x),
     }
-    return {name: accuracy(v, *held_out) for name, v in variants.items()} | {"seconds": seconds}
+    return {name: accuracy(v, *held_out) for name, v in variants.items()} | {
+        "seconds": seconds,
+        "epochs": epochs,
+    }
 
 
 def parsed(text):
@@ -184,8 +191,10 @@ def main():
             for split in range(args.splits)
         )
         of_each = {name: [r[name] for r in results] for name in results[0]}
-        means = {name: round(float(np.mean(v)), 4) for name, v in of_each.items()}
-        total = {"seconds": round(sum(of_each["seconds"]))}
+        means = {
+            name: round(float(np.mean(v)), 4) for name, v in of_each.items() if name != "epochs"
+        }
+        total = {"seconds": round(sum(of_each["seconds"])), "epochs": Counter(of_each["epochs"])}
         print(json.dumps({"protocol": args.protocol, "try": tried} | means | total), flush=True)
 
 

@@ -39,16 +39,15 @@ def estimator(recipe, seed, args):
 
 def key_of(dataset, seed, recipe, args):
     """What tells a row from all others."""
-    precision = "float32" if recipe == "sktime" else args.precision
-    max_epochs = None if recipe == "sktime" else args.max_epochs
-    return dataset, seed, recipe, precision, args.device, max_epochs
+    parameters = {k: str(v) for k, v in estimator(recipe, seed, args).get_params().items()}
+    return dataset, seed, recipe, parameters
 
 
-KEY = ("dataset", "seed", "recipe", "precision", "device", "max_epochs")
+KEY = ("dataset", "seed", "recipe", "parameters")
 
 
 def run(dataset, seed, recipe, args):
-    """One training, one row."""
+    """One training: what a row has beside its key."""
     (X, y), (X_test, y_test) = (load_ucr(dataset, part, args.data) for part in ("train", "test"))
     if recipe == "sktime":  # which reads a matrix as instances of one time point
         X, X_test = X[:, None], X_test[:, None]
@@ -57,7 +56,7 @@ def run(dataset, seed, recipe, args):
     clf.fit(X, y)
     seconds = time.perf_counter() - began
     probabilities = clf.predict_proba(X_test)
-    return dict(zip(KEY, key_of(dataset, seed, recipe, args), strict=True)) | {
+    return {
         "seconds": round(seconds, 2),
         "accuracy": float(np.mean(clf.classes_[probabilities.argmax(axis=1)] == y_test)),
         "probabilities": probabilities.round(6).tolist(),
@@ -78,14 +77,16 @@ def rows(args):
     """All planned rows, {(dataset, seed, recipe): row}; the missing ones are run."""
     kept = Path(args.out) if args.out else None
     lines = kept.read_text().splitlines() if kept and kept.exists() else []
-    known = {tuple(row[name] for name in KEY): row for row in map(json.loads, lines)}
+    known = [json.loads(line) for line in lines]
     done = {}
     for planned_run in planned(args):
-        done[planned_run] = known.get(key_of(*planned_run, args))
-        if done[planned_run]:
+        key = dict(zip(KEY, key_of(*planned_run, args), strict=True))
+        row = done[planned_run] = next((r for r in known if key.items() <= r.items()), None)
+        if row:
             continue
-        row = done[planned_run] = run(*planned_run, args)
-        print(json.dumps({k: v for k, v in row.items() if k != "probabilities"}), flush=True)
+        row = done[planned_run] = key | run(*planned_run, args)
+        hidden = "probabilities", "parameters"
+        print(json.dumps({k: v for k, v in row.items() if k not in hidden}), flush=True)
         if kept:
             with kept.open("a") as file:
                 file.write(json.dumps(row) + "\n")

@@ -154,14 +154,14 @@ def plateau(options, monitor):
 
 
 class TargetLoss(Callback):
-    """Ends training with the first cycle of `schedule` after which training loss is at `target`."""
+    """Ends training with the first cycle of a OneCycle after which training loss is at `target`."""
 
-    def __init__(self, schedule, target):
-        self.schedule = schedule
+    def __init__(self, target):
         self.target = target
 
     def on_epoch_end(self, net, **kwargs):
-        if self.schedule.step_ == 0 and net.history[-1, "train_loss"] <= self.target:
+        (schedule,) = (c for _, c in net.callbacks_ if isinstance(c, OneCycle))
+        if schedule.step_ == 0 and net.history[-1, "train_loss"] <= self.target:
             raise KeyboardInterrupt  # what skorch's own early stopping does
 
 
@@ -188,13 +188,11 @@ def callbacks_of(options, *, validated, chooses_an_epoch):
     first, last = [("divergence", DivergenceCheck())], []
     if chooses_an_epoch:
         first.append(("best_weights", BestWeights(options.restore_best or "train_loss")))
-    if options.lr_schedule == "one_cycle" and options.target_loss is None:
-        first.append(("lr_schedule", OneCycle()))
-    elif options.lr_schedule == "one_cycle":
-        schedule, target = OneCycle(options.first_cycle), options.target_loss
-        target = options._auto_target_loss if target == "auto" else target
-        first.append(("lr_schedule", schedule))
-        last.append(("target_loss", TargetLoss(schedule, target)))
+    if options.lr_schedule == "one_cycle":
+        target = _target_loss(options)
+        first.append(("lr_schedule", OneCycle(None if target is None else options.first_cycle)))
+        if target is not None:
+            last.append(("target_loss", TargetLoss(target)))
     elif options.lr_schedule == "plateau":
         first.append(("lr_schedule", plateau(options, monitor)))
     if options.verbose:
@@ -202,3 +200,10 @@ def callbacks_of(options, *, validated, chooses_an_epoch):
     if options.early_stopping_patience is not None:
         last.append(("early_stopping", early_stopping(monitor, options.early_stopping_patience)))
     return [*first, *(options.callbacks or []), *last]
+
+
+def _target_loss(options):
+    if options.target_loss != "auto":
+        return options.target_loss
+    ends_otherwise = options.early_stopping_patience is not None or options.fine_tune_rounds > 0
+    return None if ends_otherwise else options._auto_target_loss

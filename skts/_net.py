@@ -181,6 +181,8 @@ class SeriesNet(NeuralNet):
         """Batch normalisation's averages anew, over all training series, for the final weights."""
         modules = self.module_.modules()
         norms = [module for module in modules if isinstance(module, torch.nn.BatchNorm1d)]
+        if not norms:
+            return
         before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
         for norm in norms:
             norm.momentum = 1.0  # the last batch alone
@@ -189,13 +191,16 @@ class SeriesNet(NeuralNet):
         # equal ones of all kinds of series: deeper layers see them normalised batch by batch
         batches = Batches(training, math.ceil(len(training) / n_batches), shuffle=True)
         totals = dict.fromkeys(norms, 0.0)  # of the means and of the mean squares
-        for inputs, labels in batches if norms else ():
+        n_all = 0
+        for inputs, _ in batches:
             self.infer(inputs)
+            n_values = inputs["lengths"].sum() if "lengths" in inputs else inputs["x"][:, 0].numel()
+            n_all += n_values
             for norm in norms:
                 mean, var = norm.running_mean.double(), norm.running_var.double()
-                totals[norm] += len(labels) * torch.stack([mean, var + mean**2])
+                totals[norm] += n_values * torch.stack([mean, var + mean**2])
         for norm, (momentum, n_seen) in zip(norms, before, strict=True):
-            mean, square = totals[norm] / len(training)
+            mean, square = totals[norm] / n_all
             norm.running_mean.copy_(mean)
             norm.running_var.copy_(square - mean**2)
             norm.momentum = momentum

@@ -90,7 +90,10 @@ class Params(BaseEstimator):
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
         if cls.paper and not cls.__name__.startswith("_"):
-            cls.__doc__ = _documented(cls)
+            attributes = [
+                a for base in cls.__mro__ for a in vars(base).get("_fitted_attributes", ())
+            ]
+            cls.__doc__ = documented(cls, attributes, cls._example)
 
     def _check_options(self):
         """Raise ValueError for the first option whose value breaks its rule."""
@@ -102,19 +105,18 @@ class Params(BaseEstimator):
                 )
 
 
-def _documented(cls):
-    """The docstring of `cls`: its own words, then what its fields and bases state.
+def documented(cls, attributes, example):
+    """A docstring for `cls`: its own summary, then what its fields, `attributes` and paper state.
 
-    Parameters come from the fields, nearest base first; Attributes from the bases'
-    ``_fitted_attributes``; References from ``paper``; Examples from ``_example``.
+    `attributes` are pairs of name and type, and text; `example` is a doctest with {name} for the
+    class. Parameters come nearest base first.
     """
-    attributes = [a for base in cls.__mro__ for a in vars(base).get("_fitted_attributes", ())]
     sections = [
-        inspect.cleandoc(cls.__doc__),
+        inspect.cleandoc(cls.__doc__).partition("\n\nParameters\n")[0],
         _section("Parameters", [_parameter(field) for field in _nearest_first(cls)]),
         _section("Attributes", [_entry(*attribute) for attribute in attributes]),
         _section("References", [_wrapped(".. [1] " + cls.paper, "   ")]),
-        _section("Examples", [cls._example.format(name=cls.__name__)]),
+        _section("Examples", [example.format(name=cls.__name__)]),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -81,7 +81,7 @@ def seeded(seed, device):
 def kept_memory():
     """Let the C library keep freed memory for the block, instead of asking the kernel for it anew.
 
-    Every step of training needs the same buffers. Those of up to 32 MiB then stay, as long as glibc
+    Every step of training needs the same buffers. Those of up to 16 MiB then stay, as long as glibc
     keeps any; larger ones it takes from the kernel at each use, in the huge pages that torch asks
     for (see the top of this module): kept, they would break its heap into pieces. Afterwards what
     is free goes back, and the thresholds stay, for the process, where glibc's own adaption of them
@@ -93,7 +93,7 @@ def kept_memory():
         yield
         return
     try:
-        libc.mallopt(_MMAP_THRESHOLD, 2**25)
+        libc.mallopt(_MMAP_THRESHOLD, 2**24)
         libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
         yield
     finally:

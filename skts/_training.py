@@ -85,14 +85,16 @@ class TrainingParams(Params):
         default="auto",
         rule=choice("auto", None) | real(0),
         doc="With ``lr_schedule='one_cycle'``: training ends with the first cycle in whose last "
-        "epoch the training loss is at most this. 'auto': 0.1 for classifiers, 0.02 for "
-        "regressors. None: one cycle of `max_epochs`.",
+        "epoch the training loss (of a regressor: of the standardised target) is at most this. "
+        "None: one cycle of `max_epochs`. 'auto': 0.1 for classifiers, 0.02 for regressors; None "
+        "with `early_stopping_patience` or `fine_tune_rounds`.",
     )
     first_cycle: int = param(
         default=50,
         rule=integer(1),
-        doc="Epochs of the first cycle; each further one is twice as long as the one before, the "
-        "last takes what is left of `max_epochs`. Used where `target_loss` is.",
+        doc="With a `target_loss`: epochs of the first cycle. Each further one is twice as long as "
+        "the one before, the last takes what is left of `max_epochs`; where that is less than "
+        "three times `first_cycle`, there is one cycle of `max_epochs`.",
     )
     plateau_factor: float = param(
         default=PAPER_DECAY,
@@ -110,7 +112,7 @@ class TrainingParams(Params):
     fine_tune_rounds: int = param(
         default=0,
         rule=integer(0),
-        doc="Refinement rounds after training, `max_epochs` each. A round starts from the weights "
+        doc="Refinement rounds after training, trained like it. A round starts from the weights "
         "of the lowest loss so far (`restore_best`, or the training loss where that is None); "
         "from the second on, the learning rate is 2^(-1/3) of the last round's and the batch "
         "size half of it. The best weights of all are kept.",
@@ -189,7 +191,7 @@ class TrainingParams(Params):
     verbose: int = param(
         default=0,
         rule=BOOLEAN | integer(0),
-        doc="1 shows a progress bar with loss and remaining time on stderr.",
+        doc="1 shows a progress bar with loss and remaining time, at most, on stderr.",
     )
     random_state: int | None = param(
         default=None,
@@ -345,6 +347,8 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
     else:
         chooses = _chooses_an_epoch(options)
         callbacks = callbacks_of(options, validated=valid is not None, chooses_an_epoch=chooses)
+        mean = data.weight.mean()  # the loss must not depend on the scale of weights
+        data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
     with out_of_memory_named(options.batch_size), seeded(seed, device), kept:
         net = make_net(
             network(),

@@ -103,7 +103,8 @@ class SeriesEstimator(TrainingParams, ABC):
             Classifiers: labels (strings, booleans or integers) of at least two classes. Regressors:
             numbers, standardised for training, which `predict` undoes.
         sample_weight : array-like of shape (n,), optional
-            Weight of each series in the loss, scaled to mean 1. A series of weight 0 is left out.
+            Weight of each series in the loss; scaled to mean 1 over those trained on, as class
+            weights are. A series of weight 0 is left out.
 
         Returns
         -------
@@ -130,7 +131,6 @@ class SeriesEstimator(TrainingParams, ABC):
             weight = check_sample_weight(sample_weight, values)
             if not one_epoch:
                 weight = weight / weight.max()  # the mean of the largest numbers would overflow
-                weight = weight / weight[weight > 0].mean()
             if previous is None:
                 self._learn_targets(y, weight, labels)
             # a series of weight 0 is one that is not there

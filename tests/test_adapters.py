@@ -38,6 +38,10 @@ EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 ADAPTERS = [pytest.param(to_sktime, id="sktime"), pytest.param(to_aeon, id="aeon")]
 
 
+class _MyFCNClassifier(FCNClassifier):
+    """An estimator that is not of skts itself."""
+
+
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_sktimes_own_checks(cls):
     results = check_sktime_estimator(to_sktime(small(cls, max_epochs=1)), verbose=False)
@@ -104,9 +108,20 @@ class TestBoth:
         assert adapted.get_tag("capability:unequal_length")
         assert to_other(CNNClassifier()).get_tag("python_dependencies") == ["torch", "skorch"]
 
-    def test_survives_plain_pickle(self, to_other):
-        adapted = to_other(small(FCNClassifier, max_epochs=2)).fit(X[:, None], Y)
+    def test_parameters_are_copies(self, to_other):
+        ensemble = SeedEnsembleClassifier(FCNClassifier(max_epochs=3))
+        to_other(ensemble).set_params(estimator__max_epochs=7)
+        assert ensemble.estimator.max_epochs == 3
+
+    def test_warm_start_is_refused(self, to_other):
+        with pytest.raises(ValueError, match=r"warm_start must be False.*estimator_\.fit"):
+            to_other(small(FCNClassifier, warm_start=True)).fit(X[:, None], Y)
+
+    @pytest.mark.parametrize("cls", [FCNClassifier, _MyFCNClassifier])
+    def test_survives_plain_pickle(self, to_other, cls):
+        adapted = to_other(small(cls, max_epochs=2)).fit(X[:, None], Y)
         again = pickle.loads(pickle.dumps(adapted))
+        assert type(again) is type(adapted)
         np.testing.assert_array_equal(again.predict(X[:, None]), adapted.predict(X[:, None]))
 
     def test_scikit_learns_tuner_and_pipeline(self, to_other):
@@ -117,7 +132,9 @@ class TestBoth:
         search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2, error_score="raise")
         search.fit(X[:, None], Y)
         assert search.predict(X[:, None]).shape == Y.shape
-        assert search.best_params_["fcnclassifier__filters"] in grid["fcnclassifier__filters"]
+        chosen = search.best_params_["fcnclassifier__filters"]
+        network = search.best_estimator_[-1].estimator_.net_.module_
+        assert network.conv.blocks[0].conv.bias.shape == chosen[:1]
 
 
 class TestSktime:
@@ -137,8 +154,9 @@ class TestSktime:
         pipeline = Differencer() * to_sktime(small(FCNClassifier, max_epochs=3))
         grid = {"classifier__max_epochs": [1, 3]}
         search = TSCGridSearchCV(pipeline, grid, cv=KFold(2)).fit(X[:, None], Y)
-        assert search.best_params_["classifier__max_epochs"] in (1, 3)
         assert search.predict(X[:, None]).shape == Y.shape
+        fitted = search.best_estimator_.classifier_.estimator_
+        assert len(fitted.history_) == search.best_params_["classifier__max_epochs"]
 
     def test_the_regression_benchmark(self, tmp_path):
         benchmark = RegressionBenchmark()
@@ -153,14 +171,28 @@ class TestSktime:
 def test_the_example_resumes(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     example = importlib.import_module("sktime_benchmark")
-    first = {"loaders": [load_unit_test], "epochs": 1, "folds": 2}
-    table, ranks = example.run(tmp_path, **first)
+    options = {"loaders": [load_unit_test], "epochs": 1, "folds": 2}
+    table, ranks = example.run(tmp_path, **options)
     assert table.shape == (1, 7)
-    monkeypatch.setattr(LSTMFCNClassifier, "fit", None)  # what is there is not trained again
-    again, _ = example.run(tmp_path, **first)
-    pd.testing.assert_frame_equal(again, table)
     assert set(ranks["model_id"]) == set(table.columns)
     assert "svg" in (tmp_path / "ranks.svg").read_text()
+    fitted, fit = [], FCNClassifier.fit
+    monkeypatch.setattr(
+        FCNClassifier, "fit", lambda self, *data: fitted.append(self.max_epochs) or fit(self, *data)
+    )
+    again, _ = example.run(tmp_path, **options)
+    pd.testing.assert_frame_equal(again, table)
+    assert fitted == []  # what is there is not trained again
+    example.run(tmp_path, **options | {"epochs": 2})
+    assert fitted == [2, 2]
+
+
+def test_the_example_ends_where_a_classifier_fails(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    example = importlib.import_module("sktime_benchmark")
+    monkeypatch.setattr(FCNClassifier, "fit", None)
+    with pytest.raises(RuntimeError, match="some classifiers failed"):
+        example.run(tmp_path, loaders=[load_unit_test], epochs=1, folds=2)
 
 
 def test_nothing_imports_aeon_unasked():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.utils.class_weight import compute_class_weight
 
 import skts
@@ -163,6 +164,30 @@ class TestSchedule:
         assert len(history) == ends[-1] < 310
         assert reached == [False] * (len(ends) - 1) + [True]
 
+    @pytest.mark.parametrize("option", [{"fine_tune_rounds": 1}, {"early_stopping_patience": 14}])
+    def test_there_is_one_cycle_where_something_else_ends_training(self, option):
+        options = {"max_epochs": 14, "first_cycle": 2, "lr": 0.03}
+        clf, recorder = recorded(**options, **option)
+        n_trainings = 1 + option.get("fine_tune_rounds", 0)
+        assert len(clf.history_) == 14 * n_trainings
+        expected = [one_cycle(step, 42) for step in range(42)] * n_trainings
+        np.testing.assert_allclose(recorder.rates, 0.03 * np.array(expected))
+        rounds, _ = recorded(**options | {"target_loss": 100.0}, **option)
+        assert len(rounds.history_) == 2 * n_trainings
+
+    def test_the_scale_of_class_weights_does_not_decide_when_training_ends(self):
+        options = {"max_epochs": 14, "first_cycle": 2, "lr": 1e-2, "target_loss": 0.3}
+        losses = [
+            recorded(class_weight={"a": w, "b": 2 * w}, **options)[1].losses for w in (1, 100)
+        ]
+        np.testing.assert_allclose(*losses, rtol=1e-5)
+
+    def test_a_cloned_net_trains(self):
+        net = clone(small(LSTMFCNClassifier, max_epochs=6, first_cycle=2).fit(X, Y).net_)
+        series = data()._replace(values=X[:, None].astype(np.float32))
+        net.fit_on(series.dataset("cpu", None), None)
+        assert len(net.history) == 6
+
     def test_too_few_steps_for_a_cycle_are_taken_at_lr(self):
         assert recorded(lr=0.02, max_epochs=1)[1].rates == [0.02] * 3
 
@@ -234,7 +259,7 @@ class TestValidationSplit:
         assert np.argmin(losses) == len(losses) - 3
 
     def test_restored_weights_have_the_lowest_validation_loss(self):
-        weight = np.linspace(0.5, 1.5, 40)  # of mean 1: fit leaves them as they are
+        weight = np.linspace(0.5, 1.5, 40)
         clf = small(
             LSTMFCNClassifier,
             max_epochs=4,
@@ -244,11 +269,11 @@ class TestValidationSplit:
         ).fit(X, Y, sample_weight=weight)
         both = data(np.searchsorted(clf.classes_, Y))
         both = both._replace(values=X[:, None].astype(np.float32), weight=weight)
-        _, valid = hold_out(both, 0.25, stratify=True, seed=0)
+        trained_on, valid = hold_out(both, 0.25, stratify=True, seed=0)
         p = clf.predict_proba(valid.values[valid.chosen])[
             np.arange(len(valid.target)), valid.target
         ]
-        loss = -(valid.weight * np.log(p)).mean()
+        loss = -(valid.weight * np.log(p)).mean() / trained_on.weight.mean()
         assert loss == pytest.approx(min(clf.history_[:, "valid_loss"]), rel=1e-4)
 
     def test_a_regressor_splits_too(self):

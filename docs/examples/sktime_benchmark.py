@@ -3,8 +3,9 @@
     python docs/examples/sktime_benchmark.py --out results [--epochs 100] [--folds 3]
 
 Cross-validates seven classifiers on five data sets that sktime ships. Every finished pair of
-classifier and data set is kept in OUT/results.csv: the same command again runs the rest alone. Then
+classifier and data set is kept in a file of OUT: the same command again runs the rest alone. Then
 prints accuracies and average ranks, and draws the critical-difference diagram as OUT/ranks.svg.
+MiniRocket needs numba and the diagram matplotlib: pip install "skts[bench]" matplotlib
 """
 
 import argparse
@@ -70,7 +71,11 @@ def run(out, *, epochs=100, folds=3, loaders=LOADERS):
     for loader in loaders:
         name = loader.__name__.removeprefix("load_")
         benchmark.add_task(loader, splitter, [accuracy_score], task_id=name)
-    results = benchmark.run(str(out / "results.csv"))
+    results = benchmark.run(str(out / f"{epochs}_epochs_{folds}_folds.csv"))
+    if len(results) < len(loaders) * len(
+        benchmark.estimators.entities
+    ):  # sktime goes on and logs it
+        raise RuntimeError("some classifiers failed, see the log above; run again for them alone")
     metric = {"metric": "accuracy_score", "lower_is_better": False}
     figure, _ = CriticalDifferenceDiagram(**metric).plot(results)
     figure.savefig(out / "ranks.svg", bbox_inches="tight")

@@ -5,13 +5,15 @@ weights and tuners of that library work as with its other estimators.
 """
 
 import dataclasses
+import importlib
 import inspect
 from typing import ClassVar
 
 import torch
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import get_tags
 
+from skts._params import documented
 from skts.base import SeriesEstimator
 from skts.discovery import all_estimators
 from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
@@ -36,12 +38,26 @@ class Adapted:
     def __sklearn_tags__(self):
         return get_tags(self._unfitted())
 
+    def __reduce__(self):
+        # the class of an estimator that is not of skts itself is no attribute of its module
+        return _blank, (type(self).__module__, self._wrapped), self.__getstate__()
+
     def _fit(self, X, y):
+        if self.get_params(deep=False).get("warm_start"):
+            raise ValueError(
+                "warm_start must be False, got True: fit forgets what was learnt before. Go on "
+                "with estimator_.fit or estimator_.partial_fit."
+            )
         self.estimator_ = self._unfitted().fit(X, y)
         return self
 
     def _predict(self, X):
         return self.estimator_.predict(X)
+
+
+def _blank(module, wrapped):
+    cls = importlib.import_module(module).class_for(wrapped)
+    return cls.__new__(cls)
 
 
 class AdaptedClassifier(Adapted):
@@ -66,8 +82,16 @@ def has_parameter(wrapped, name):
     return name in {field.name for field in dataclasses.fields(wrapped)}
 
 
-def adapted_class(wrapped, base, tags):
-    """The class for `wrapped` on `base`: the name of the one, the module of the other."""
+def adapted_class(wrapped, base, tags, example):
+    """The class for `wrapped` on `base`: the name of the one, the module of the other.
+
+    In `example`, a doctest, {name} and {options} stand for the class and those of a short training.
+    """
+    options = "max_epochs=2, random_state=0"
+    if issubclass(wrapped, ENSEMBLES):
+        options = f"skts.FCN{wrapped.__name__.removeprefix('SeedEnsemble')}({options})"
+    example = example.replace("{options}", options)
+    attributes = [("estimator_", "The fitted estimator of skts, with its own attributes.")]
     signature = inspect.signature(wrapped.__init__)
 
     def __init__(self, *args, **options):  # noqa: N807
@@ -80,7 +104,7 @@ def adapted_class(wrapped, base, tags):
     __init__.__signature__ = signature
     namespace = {
         "__module__": base.__module__,
-        "__doc__": wrapped.__doc__,
+        "__doc__": documented(wrapped, attributes, example),
         "__init__": __init__,
         "_wrapped": wrapped,
         "_tags": tags | capability_tags(wrapped(**small_parameters(wrapped)[0])),
@@ -97,14 +121,14 @@ def wrapped_by_name(name):
     return found[name]
 
 
-def checked(estimator, function):
-    """`estimator`, if it is one of skts."""
+def parameters_of(estimator, function):
+    """Copies of the parameters of an estimator of skts."""
     if not isinstance(estimator, (SeriesEstimator, *ENSEMBLES)):
         raise TypeError(
             f"{function} takes an estimator of skts, for example LSTMFCNClassifier(), got "
             f"{estimator!r}"
         )
-    return estimator
+    return clone(estimator).get_params(deep=False)
 
 
 def small_parameters(wrapped):

@@ -34,17 +34,28 @@ class _Regressor(_TestParams, Adapted, BaseRegressor):
     pass
 
 
+EXAMPLE = """\
+>>> import skts
+>>> from skts.adapters.aeon import {name}
+>>> from aeon.datasets import load_unit_test
+>>> X, y = load_unit_test(split="train")
+>>> estimator = {name}({options}).fit(X, y.astype(int))
+>>> estimator.predict(X).shape
+(20,)"""
+
+
 @cache
-def _class_for(wrapped):
+def class_for(wrapped):
+    """The class of aeon for a class of skts."""
     base = _Classifier if issubclass(wrapped, ClassifierMixin) else _Regressor
-    return _adapted.adapted_class(wrapped, base, TAGS)
+    return _adapted.adapted_class(wrapped, base, TAGS, EXAMPLE)
 
 
 def adapted(estimator):
     """The same estimator for aeon, unfitted."""
-    parameters = _adapted.checked(estimator, "to_aeon").get_params(deep=False)
-    return _class_for(type(estimator))(**parameters)
+    parameters = _adapted.parameters_of(estimator, "to_aeon")
+    return class_for(type(estimator))(**parameters)
 
 
 def __getattr__(name):
-    return _class_for(_adapted.wrapped_by_name(name))
+    return class_for(_adapted.wrapped_by_name(name))

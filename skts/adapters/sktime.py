@@ -57,25 +57,36 @@ class _Regressor(_Sktime, Adapted, BaseRegressor):
     pass
 
 
+EXAMPLE = """\
+>>> import skts
+>>> from skts.adapters.sktime import {name}
+>>> from sktime.datasets import load_unit_test
+>>> X, y = load_unit_test(split="train", return_type="numpy3D")
+>>> estimator = {name}({options}).fit(X, y.astype(int))
+>>> estimator.predict(X).shape
+(20,)"""
+
+
 @cache
-def _class_for(wrapped):
+def class_for(wrapped):
+    """The class of sktime for a class of skts."""
     seeded = has_parameter(wrapped, "random_state")
     tags = TAGS | {
         "capability:random_state": seeded,
         "property:randomness": "derandomized" if seeded else "stochastic",
     }
     if not issubclass(wrapped, ClassifierMixin):
-        return _adapted.adapted_class(wrapped, _Regressor, tags)
+        return _adapted.adapted_class(wrapped, _Regressor, tags, EXAMPLE)
     tags["capability:predict_proba"] = True
     tags["capability:class_weight"] = has_parameter(wrapped, "class_weight")
-    return _adapted.adapted_class(wrapped, _Classifier, tags)
+    return _adapted.adapted_class(wrapped, _Classifier, tags, EXAMPLE)
 
 
 def adapted(estimator):
     """The same estimator for sktime, unfitted."""
-    parameters = _adapted.checked(estimator, "to_sktime").get_params(deep=False)
-    return _class_for(type(estimator))(**parameters)
+    parameters = _adapted.parameters_of(estimator, "to_sktime")
+    return class_for(type(estimator))(**parameters)
 
 
 def __getattr__(name):
-    return _class_for(_adapted.wrapped_by_name(name))
+    return class_for(_adapted.wrapped_by_name(name))

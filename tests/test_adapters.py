@@ -98,12 +98,15 @@ class TestBoth:
             names = "multivariate", "unequal_length", "missing_values"
             return [adapted.get_tag(f"capability:{name}") for name in names]
 
-        assert takes(LSTMFCNClassifier()) == [True, True, False]
-        assert takes(LSTMFCNClassifier(missing="interpolate")) == [True, True, True]
+        assert takes(FCNClassifier()) == [True, True, False]
+        assert takes(FCNClassifier(missing="interpolate")) == [True, True, True]
+        # up to the longest training series, which is enough for sktime's checks alone
+        assert takes(LSTMFCNClassifier()) == [True, to_other is to_sktime, False]
+        assert takes(LSTMFCNClassifier(dimension_shuffle=False)) == [True, True, False]
         assert takes(CNNClassifier()) == [True, False, False]
         assert takes(CNNClassifier(pooling="average")) == [True, True, False]
         assert takes(SeedEnsembleClassifier(CNNClassifier())) == [True, False, False]
-        assert takes(SeedEnsembleClassifier(LSTMFCNClassifier())) == [True, True, False]
+        assert takes(SeedEnsembleClassifier(FCNClassifier())) == [True, True, False]
         adapted = to_other(CNNClassifier()).set_params(pooling="average")
         assert adapted.get_tag("capability:unequal_length")
         assert to_other(CNNClassifier()).get_tag("python_dependencies") == ["torch", "skorch"]
@@ -135,6 +138,14 @@ class TestBoth:
         chosen = search.best_params_["fcnclassifier__filters"]
         network = search.best_estimator_[-1].estimator_.net_.module_
         assert network.conv.blocks[0].conv.bias.shape == chosen[:1]
+
+
+def test_aeons_number_of_jobs():
+    ensemble = to_aeon(SeedEnsembleClassifier(small(FCNClassifier), n_estimators=2, n_jobs=2))
+    assert ensemble.get_tag("capability:multithreading")
+    assert not to_aeon(FCNClassifier()).get_tag("capability:multithreading")
+    assert ensemble.fit(X[:, None], Y)._n_jobs == 2
+    assert ensemble.estimator_.n_jobs == 2
 
 
 class TestSktime:

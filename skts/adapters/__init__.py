@@ -49,7 +49,9 @@ def to_aeon(estimator):
     aeon.classification.BaseClassifier or aeon.regression.BaseRegressor
         Unfitted, with the parameters of `estimator` as its own; after `fit`, ``estimator_`` is the
         skts estimator that was trained. Its class is in ``skts.adapters.aeon``, under the name
-        that it has in skts.
+        that it has in skts. Series of unequal length are taken where the network takes any length,
+        as LSTM-FCN does with ``dimension_shuffle=False``: aeon's may be longer in `predict` than
+        they were in `fit`.
 
     Raises
     ------

@@ -26,13 +26,15 @@ class Adapted:
     """Mixin of the classes made below: trains and asks the skts estimator."""
 
     _wrapped: ClassVar[type]
+    #: What an estimator must take for the library to say that it takes series of unequal length.
+    _unequal_length: ClassVar[tuple] = ("any", "padded")
 
     def _unfitted(self):
         return self._wrapped(**self.get_params(deep=False))
 
     def set_params(self, **params):
         super().set_params(**params)
-        self.set_tags(**capability_tags(self._unfitted()))
+        self.set_tags(**capability_tags(self._unfitted(), self._unequal_length))
         return self
 
     def __sklearn_tags__(self):
@@ -67,13 +69,13 @@ class AdaptedClassifier(Adapted):
         return self.estimator_.predict_proba(X)
 
 
-def capability_tags(estimator):
+def capability_tags(estimator, unequal_length):
     """What an estimator with its options takes; in the case of an ensemble, what its members do."""
     if isinstance(estimator, ENSEMBLES):
-        return capability_tags(estimator.estimator)
+        return capability_tags(estimator.estimator, unequal_length)
     is_ours = isinstance(estimator, SeriesEstimator)
     return {
-        "capability:unequal_length": is_ours and estimator._accepted_lengths() != "equal",
+        "capability:unequal_length": is_ours and estimator._accepted_lengths() in unequal_length,
         "capability:missing_values": is_ours and estimator.missing == "interpolate",
     }
 
@@ -82,10 +84,11 @@ def has_parameter(wrapped, name):
     return name in {field.name for field in dataclasses.fields(wrapped)}
 
 
-def adapted_class(wrapped, base, tags, example):
+def adapted_class(wrapped, base, tags, example, **defaults):
     """The class for `wrapped` on `base`: the name of the one, the module of the other.
 
     In `example`, a doctest, {name} and {options} stand for the class and those of a short training.
+    `defaults` take the place of those in skts.
     """
     options = "max_epochs=2, random_state=0"
     if issubclass(wrapped, ENSEMBLES):
@@ -93,21 +96,26 @@ def adapted_class(wrapped, base, tags, example):
     example = example.replace("{options}", options)
     attributes = [("estimator_", "The fitted estimator of skts, with its own attributes.")]
     signature = inspect.signature(wrapped.__init__)
+    parameters = [
+        p.replace(default=defaults.get(p.name, p.default)) for p in signature.parameters.values()
+    ]
+    signature = signature.replace(parameters=parameters)
 
     def __init__(self, *args, **options):  # noqa: N807
         given = signature.bind(self, *args, **options)
         given.apply_defaults()
         vars(self).update((k, v) for k, v in given.arguments.items() if k != "self")
         super(cls, self).__init__()
-        self.set_tags(**capability_tags(self._unfitted()))
+        self.set_tags(**capability_tags(self._unfitted(), self._unequal_length))
 
     __init__.__signature__ = signature
+    smallest = wrapped(**small_parameters(wrapped)[0])
     namespace = {
         "__module__": base.__module__,
         "__doc__": documented(wrapped, attributes, example),
         "__init__": __init__,
         "_wrapped": wrapped,
-        "_tags": tags | capability_tags(wrapped(**small_parameters(wrapped)[0])),
+        "_tags": tags | capability_tags(smallest, base._unequal_length),
     }
     cls = type(wrapped.__name__, (base,), namespace)
     return cls

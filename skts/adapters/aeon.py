@@ -7,10 +7,11 @@ from functools import cache
 
 from aeon.classification import BaseClassifier
 from aeon.regression import BaseRegressor
+from aeon.utils.validation import check_n_jobs
 from sklearn.base import ClassifierMixin
 
 from skts.adapters import _adapted
-from skts.adapters._adapted import Adapted, AdaptedClassifier
+from skts.adapters._adapted import Adapted, AdaptedClassifier, has_parameter
 
 TAGS = {
     "algorithm_type": "deeplearning",
@@ -20,17 +21,27 @@ TAGS = {
 }
 
 
-class _TestParams:
+class _Aeon:
+    """Mixin of both kinds."""
+
+    #: aeon's checks predict series longer than those of the training
+    _unequal_length = ("any",)
+
+    def _fit(self, X, y):
+        if self.get_tag("capability:multithreading"):
+            self._n_jobs = check_n_jobs(self.n_jobs)  # aeon's estimators have it
+        return super()._fit(X, y)
+
     @classmethod
     def _get_test_params(cls, parameter_set="default"):
         return _adapted.small_parameters(cls._wrapped)
 
 
-class _Classifier(_TestParams, AdaptedClassifier, BaseClassifier):
+class _Classifier(_Aeon, AdaptedClassifier, BaseClassifier):
     pass
 
 
-class _Regressor(_TestParams, Adapted, BaseRegressor):
+class _Regressor(_Aeon, Adapted, BaseRegressor):
     pass
 
 
@@ -48,7 +59,8 @@ EXAMPLE = """\
 def class_for(wrapped):
     """The class of aeon for a class of skts."""
     base = _Classifier if issubclass(wrapped, ClassifierMixin) else _Regressor
-    return _adapted.adapted_class(wrapped, base, TAGS, EXAMPLE)
+    tags = TAGS | {"capability:multithreading": has_parameter(wrapped, "n_jobs")}
+    return _adapted.adapted_class(wrapped, base, tags, EXAMPLE, n_jobs=1)
 
 
 def adapted(estimator):

@@ -2,7 +2,7 @@
 
     python docs/examples/sktime_benchmark.py --out results [--epochs 100] [--folds 3]
 
-Cross-validates seven classifiers on five data sets that sktime ships. Every finished pair of
+Cross-validates seven classifiers on four data sets that sktime ships. Every finished pair of
 classifier and data set is kept in a file of OUT: the same command again runs the rest alone. Then
 prints accuracies and average ranks, and draws the critical-difference diagram as OUT/ranks.svg.
 MiniRocket needs numba and the diagram matplotlib: pip install "skts[bench]" matplotlib
@@ -25,7 +25,6 @@ from sktime.classification.interval_based import TimeSeriesForestClassifier
 from sktime.classification.kernel_based import RocketClassifier
 from sktime.datasets import (
     load_arrow_head,
-    load_basic_motions,
     load_gunpoint,
     load_italy_power_demand,
     load_unit_test,
@@ -37,7 +36,6 @@ from skts.adapters import to_sktime
 
 LOADERS = (
     load_arrow_head,
-    load_basic_motions,
     load_gunpoint,
     load_italy_power_demand,
     load_unit_test,

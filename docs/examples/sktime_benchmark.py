@@ -75,10 +75,13 @@ def run(out, *, epochs=100, folds=3, loaders=LOADERS):
     ):  # sktime goes on and logs it
         raise RuntimeError("some classifiers failed, see the log above; run again for them alone")
     metric = {"metric": "accuracy_score", "lower_is_better": False}
-    figure, _ = CriticalDifferenceDiagram(**metric).plot(results)
+    ranks = AverageRank(**metric).evaluate(results)
+    # the diagram takes the classifiers as they come and needs the best first
+    best_first = pd.Categorical(results["model_id"], categories=ranks["model_id"], ordered=True)
+    figure, _ = CriticalDifferenceDiagram(**metric).plot(results.assign(model_id=best_first))
     figure.savefig(out / "ranks.svg", bbox_inches="tight")
     table = results.pivot(columns="model_id", index="validation_id", values="accuracy_score_mean")
-    return table, AverageRank(**metric).evaluate(results)
+    return table, ranks
 
 
 def main():

@@ -341,11 +341,12 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         One pass at the constant `lr`, as `partial_fit` does it.
     """
     device = resolve_device(options.device)
-    kept = contextlib.nullcontext() if one_epoch else kept_memory()
+    chooses = options.restore_best is not None or options.fine_tune_rounds > 0
     if one_epoch:
+        kept = contextlib.nullcontext()
         callbacks = [("divergence", DivergenceCheck()), *(options.callbacks or [])]
     else:
-        chooses = _chooses_an_epoch(options)
+        kept = kept_memory()
         callbacks = callbacks_of(options, validated=valid is not None, chooses_an_epoch=chooses)
         mean = data.weight.mean()  # the loss must not depend on the scale of weights
         data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
@@ -374,13 +375,9 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             net.initialize_optimizer()  # a round is a training of its own
             net.fit_on(training, validation)
         net.release()
-        if options.recompute_norms and not _chooses_an_epoch(options) and not one_epoch:
+        if options.recompute_norms and not chooses and not one_epoch:
             net.recompute_norms(training)
         return net
-
-
-def _chooses_an_epoch(options):
-    return options.restore_best is not None or options.fine_tune_rounds > 0
 
 
 def _optimizer_arguments(options, device):

@@ -31,9 +31,10 @@ def to_sktime(estimator):
     >>> clf.get_tag("capability:multivariate"), clf.estimator_.n_timepoints_in_
     (True, 24)
     """
-    from skts.adapters import sktime
+    from skts.adapters import _adapted, sktime
 
-    return sktime.adapted(estimator)
+    parameters = _adapted.parameters_of(estimator, "to_sktime")
+    return sktime.class_for(type(estimator))(**parameters)
 
 
 def to_aeon(estimator):
@@ -71,7 +72,7 @@ def to_aeon(estimator):
     (True, 24)
     """
     try:
-        from skts.adapters import aeon
+        from skts.adapters import _adapted, aeon
     except ModuleNotFoundError as error:
         if error.name.partition(".")[0] != "aeon":
             raise
@@ -79,4 +80,5 @@ def to_aeon(estimator):
             'to_aeon needs aeon, which is not installed: pip install "skts[aeon]"', name="aeon"
         ) from error
 
-    return aeon.adapted(estimator)
+    parameters = _adapted.parameters_of(estimator, "to_aeon")
+    return aeon.class_for(type(estimator))(**parameters)

@@ -32,9 +32,12 @@ class Adapted:
     def _unfitted(self):
         return self._wrapped(**self.get_params(deep=False))
 
+    def _tag_capabilities(self):
+        self.set_tags(**capability_tags(self._unfitted(), self._unequal_length))
+
     def set_params(self, **params):
         super().set_params(**params)
-        self.set_tags(**capability_tags(self._unfitted(), self._unequal_length))
+        self._tag_capabilities()
         return self
 
     def __sklearn_tags__(self):
@@ -101,12 +104,13 @@ def adapted_class(wrapped, base, tags, example, **defaults):
     ]
     signature = signature.replace(parameters=parameters)
 
+    # it becomes the method of the class below
     def __init__(self, *args, **options):  # noqa: N807
         given = signature.bind(self, *args, **options)
         given.apply_defaults()
         vars(self).update((k, v) for k, v in given.arguments.items() if k != "self")
         super(cls, self).__init__()
-        self.set_tags(**capability_tags(self._unfitted(), self._unequal_length))
+        self._tag_capabilities()
 
     __init__.__signature__ = signature
     smallest = wrapped(**small_parameters(wrapped)[0])

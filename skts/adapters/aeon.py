@@ -63,11 +63,5 @@ def class_for(wrapped):
     return _adapted.adapted_class(wrapped, base, tags, EXAMPLE, n_jobs=1)
 
 
-def adapted(estimator):
-    """The same estimator for aeon, unfitted."""
-    parameters = _adapted.parameters_of(estimator, "to_aeon")
-    return class_for(type(estimator))(**parameters)
-
-
 def __getattr__(name):
     return class_for(_adapted.wrapped_by_name(name))

@@ -82,11 +82,5 @@ def class_for(wrapped):
     return _adapted.adapted_class(wrapped, _Classifier, tags, EXAMPLE)
 
 
-def adapted(estimator):
-    """The same estimator for sktime, unfitted."""
-    parameters = _adapted.parameters_of(estimator, "to_sktime")
-    return class_for(type(estimator))(**parameters)
-
-
 def __getattr__(name):
     return class_for(_adapted.wrapped_by_name(name))

@@ -32,6 +32,9 @@ class SeriesNet(NeuralNet):
     and no callback is the user's: it could change what the graph would repeat.
     """
 
+    #: A series must not be predicted differently alone than among others.
+    _is_alike_alone = True
+
     def __init__(
         self,
         *args,
@@ -134,17 +137,19 @@ class SeriesNet(NeuralNet):
         if isinstance(x, Mapping):
             given = (name for name in ("x", "lengths") if name in x)
             x = {name: x[name].to(self.device, non_blocking=True) for name in given}
-            if len(x["x"]) == 1 and not self.module_.training:
-                # torch's CPU convolutions round otherwise for a batch of one than for all others:
-                # a series must not be predicted differently alone than among others
+            if self._is_alike_alone and len(x["x"]) == 1 and not self.module_.training:
+                # torch's CPU convolutions round otherwise for a batch of one than for all others
                 twice = {name: tensor.repeat_interleave(2, dim=0) for name, tensor in x.items()}
                 return self.infer(twice, **fit_params)[:1]
-        with torch.autocast(
+        with self._autocast():
+            return super().infer(x, **fit_params).float()
+
+    def _autocast(self):
+        return torch.autocast(
             torch.device(self.device).type,
             dtype=self.autocast or torch.bfloat16,
             enabled=self.autocast is not None,
-        ):
-            return super().infer(x, **fit_params).float()
+        )
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         losses = super().get_loss(y_pred, y_true, X=X, training=training)
@@ -249,6 +254,33 @@ class RegressorNet(SeriesNet, NeuralNetRegressor):
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return super().get_loss(y_pred.squeeze(1), y_true, X=X, training=training)
+
+
+class ForecasterNet(SeriesNet, NeuralNetRegressor):
+    """The skorch net behind a forecaster: an output and a target at every time point.
+
+    Targets are standardised, NaN where there is none. The module may be called in parts:
+    ``module(x, state=state)`` gives outputs and the next state.
+    """
+
+    _is_alike_alone = False  # it has a few long sequences, not many series
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        y_true = y_true.to(y_pred.device)
+        is_known = ~torch.isnan(y_true)
+        losses = self.criterion_(y_pred, torch.where(is_known, y_true, y_pred.detach()))
+        return losses.sum() / is_known.sum()
+
+    @torch.no_grad()
+    def outputs(self, x, state=None):
+        """What the trained module gives for one sequence, float64 arrays (C, T) -> (n_outputs, T).
+
+        Also the state to go on from; `state` is what it gave for the time points before.
+        """
+        x = torch.as_tensor(x, dtype=torch.float32, device=self.device)
+        with self._autocast():
+            outputs, state = self.module_.continued(x[None], state)
+        return outputs[0].double().cpu().numpy(), state
 
 
 def probabilities(logits):

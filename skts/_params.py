@@ -13,7 +13,6 @@ from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +78,7 @@ def param(*, default=dataclasses.MISSING, doc, rule, kw_only=True):
 
 
 @typing.dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(param,))
-class Params(BaseEstimator):
+class Params:
     """Base of every estimator: a constructor that assigns its keywords and does nothing else."""
 
     paper: typing.ClassVar[str] = ""  # the source of the architecture, for the docs and `skts list`

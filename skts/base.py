@@ -3,22 +3,15 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skts._net import ClassifierNet, RegressorNet
+from skts._options import ClassifierTrainingParams, SeriesTrainingParams
 from skts._params import unchanged_on_error
 from skts._tensors import SeriesDataset, out_of_memory_named
-from skts._training import (
-    ClassifierTrainingParams,
-    TrainingData,
-    TrainingParams,
-    draw_seed,
-    hold_out,
-    oversampled,
-    train,
-)
+from skts._training import TrainingData, draw_seed, hold_out, oversampled, train
 from skts._validation import (
     check_goes_on,
     check_sample_weight,
@@ -27,7 +20,7 @@ from skts._validation import (
 )
 
 
-class SeriesEstimator(TrainingParams, ABC):
+class SeriesEstimator(SeriesTrainingParams, BaseEstimator, ABC):
     """Abstract base: what classifiers and regressors share."""
 
     _fitted_attributes = (

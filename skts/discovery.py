@@ -4,9 +4,9 @@ import importlib
 import inspect
 import pkgutil
 
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 
-KINDS = {"classifier": ClassifierMixin, "regressor": RegressorMixin}
+KINDS = ("classifier", "regressor", "forecaster")
 
 
 def all_estimators(kind=None):
@@ -14,8 +14,8 @@ def all_estimators(kind=None):
 
     Parameters
     ----------
-    kind : {"classifier", "regressor", None}, default=None
-        None gives all.
+    kind : {"classifier", "regressor", "forecaster"}, list of these or None, default=None
+        None gives all. For forecasters sktime is imported.
 
     Returns
     -------
@@ -32,21 +32,33 @@ def all_estimators(kind=None):
     >>> "LSTMFCNClassifier" in dict(all_estimators("classifier"))
     True
     """
-    if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind must be one of {[*KINDS, None]}, got {kind!r}")
+    kinds = KINDS if kind is None else [kind] if isinstance(kind, str) else list(kind)
+    if not set(kinds) <= set(KINDS):
+        raise ValueError(f"kind must be one of {[*KINDS, None]} or a list of these, got {kind!r}")
+    bases = tuple(map(_base_of, kinds))
+    skipped = {"skts.adapters"}  # their classes are made of these estimators
+    if "forecaster" not in kinds:
+        skipped.add("skts.forecasting")
     found = {}
-    for module in _public_modules():
+    for module in _public_modules(importlib.import_module("skts"), skipped):
         for name, cls in inspect.getmembers(module, inspect.isclass):
             defined_here = cls.__module__ == module.__name__ and not name.startswith("_")
-            if defined_here and issubclass(cls, BaseEstimator) and not inspect.isabstract(cls):
+            if defined_here and issubclass(cls, bases) and not inspect.isabstract(cls):
                 found[name] = cls
-    wanted = object if kind is None else KINDS[kind]
-    return sorted((name, cls) for name, cls in found.items() if issubclass(cls, wanted))
+    return sorted(found.items())
 
 
-def _public_modules():
-    package = importlib.import_module("skts")
-    for info in pkgutil.walk_packages(package.__path__, prefix="skts."):
-        hidden = info.name.rpartition(".")[2].startswith("_")
-        if not hidden and not info.name.startswith("skts.adapters."):  # made of these estimators
-            yield importlib.import_module(info.name)
+def _base_of(kind):
+    if kind == "forecaster":
+        return importlib.import_module("sktime.forecasting.base").BaseForecaster
+    return ClassifierMixin if kind == "classifier" else RegressorMixin
+
+
+def _public_modules(package, skipped):
+    for info in pkgutil.iter_modules(package.__path__, prefix=package.__name__ + "."):
+        if info.name in skipped or info.name.rpartition(".")[2].startswith("_"):
+            continue
+        module = importlib.import_module(info.name)
+        yield module
+        if info.ispkg:
+            yield from _public_modules(module, skipped)

@@ -35,7 +35,7 @@ def _is_seeded(value):
     return isinstance(value, BaseEstimator) and len(_random_states(value)) > 0
 
 
-class _SeedEnsemble(Params, ABC):
+class _SeedEnsemble(Params, BaseEstimator, ABC):
     """What both ensembles share."""
 
     paper = (

@@ -33,7 +33,9 @@ from skts.discovery import all_estimators
 from tests.recording import TARGET, X, Y, run_python
 from tests.settings import small
 
-ESTIMATORS = [pytest.param(cls, id=name) for name, cls in all_estimators()]
+ESTIMATORS = [
+    pytest.param(cls, id=name) for name, cls in all_estimators(["classifier", "regressor"])
+]
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 ADAPTERS = [pytest.param(to_sktime, id="sktime"), pytest.param(to_aeon, id="aeon")]
 
@@ -209,7 +211,7 @@ def test_the_example_ends_where_a_classifier_fails(tmp_path, monkeypatch):
 def test_nothing_imports_aeon_unasked():
     source = (
         "import sys; sys.modules['aeon'] = None\n"
-        "import skts.adapters, skts.discovery as d; d.all_estimators()\n"
+        'import skts.adapters, skts.discovery as d; d.all_estimators(["classifier", "regressor"])\n'
         "assert 'sktime' not in sys.modules\n"
         "skts.adapters.to_aeon(skts.FCNClassifier())"
     )

@@ -15,13 +15,15 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skts
-from skts._training import TrainingParams
+import skts.forecasting
+from skts._options import SeriesTrainingParams
 from skts.base import SeriesEstimator
-from skts.discovery import all_estimators
+from skts.discovery import KINDS, all_estimators
 from tests.settings import EXPECTED_FAILED_CHECKS, of_full_size, small
 
-ESTIMATORS = [small(cls) for _, cls in all_estimators()]
-CLASSES = [pytest.param(cls, id=name) for name, cls in all_estimators()]
+FOUND = all_estimators(["classifier", "regressor"])
+ESTIMATORS = [small(cls) for _, cls in FOUND]
+CLASSES = [pytest.param(cls, id=name) for name, cls in FOUND]
 NETWORKS = [param for param in CLASSES if issubclass(param.values[0], SeriesEstimator)]
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.arange(20) % 2
@@ -55,20 +57,21 @@ def test_sklearn_check(estimator, check):
 
 
 def test_discovery_finds_what_the_package_exports():
-    found = {name for name, _ in all_estimators()}
-    assert found == {n for n in skts.__all__ if n.endswith(("Classifier", "Regressor"))}
-    kinds = [{n for n, _ in all_estimators(kind)} for kind in ("classifier", "regressor")]
-    assert kinds[0] | kinds[1] == found
-    assert not kinds[0] & kinds[1]
+    names = {kind: {name for name, _ in all_estimators(kind)} for kind in KINDS}
+    exported = {n for n in skts.__all__ if n.endswith(("Classifier", "Regressor"))}
+    assert names["classifier"] | names["regressor"] == exported
+    assert not names["classifier"] & names["regressor"]
+    assert names["forecaster"] == set(skts.forecasting.__all__)
+    assert {name for name, _ in all_estimators()} == set().union(*names.values())
     with pytest.raises(ValueError, match="kind must be one of"):
-        all_estimators("forecaster")
+        all_estimators("transformer")
 
 
 @pytest.mark.parametrize("cls", NETWORKS)
 def test_takes_keywords_with_the_training_options_of_all(cls):
     parameters = inspect.signature(cls).parameters
     assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
-    for name, parameter in inspect.signature(TrainingParams).parameters.items():
+    for name, parameter in inspect.signature(SeriesTrainingParams).parameters.items():
         assert parameters[name].default is parameter.default
 
 

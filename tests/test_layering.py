@@ -12,11 +12,11 @@ PACKAGE = Path(__file__).parent.parent / "skts"
 #: From the ground up; rooms in one line do not see each other, but for files of one folder.
 FLOORS = [
     ["_params", "_tensors", "_containers", "_callbacks"],
-    ["_validation", "layers", "_net"],
+    ["_validation", "layers", "_net", "_options"],
     ["_training"],
     ["base"],
     ["models", "ensemble"],
-    ["recipes", "datasets"],
+    ["recipes", "datasets", "forecasting"],
     ["__init__"],
     ["discovery"],
     ["demo", "adapters"],

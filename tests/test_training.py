@@ -9,7 +9,8 @@ from sklearn.utils.class_weight import compute_class_weight
 import skts
 from skts import LSTMFCNClassifier, LSTMFCNRegressor
 from skts._callbacks import one_cycle
-from skts._training import PAPER_DECAY, TrainingData, hold_out, oversampled
+from skts._options import PAPER_DECAY
+from skts._training import TrainingData, hold_out, oversampled
 from tests.recording import TARGET, X, Y, recorded, recorded_on
 from tests.settings import small
 

@@ -127,7 +127,7 @@ def adapted_class(wrapped, base, tags, example, **defaults):
 
 def wrapped_by_name(name):
     """The skts estimator of that name, for the ``__getattr__`` of an adapter's module."""
-    found = dict(all_estimators())
+    found = dict(all_estimators(["classifier", "regressor"]))
     if name not in found:
         raise AttributeError(f"skts has no estimator {name!r}; it has {', '.join(found)}")
     return found[name]

@@ -4,12 +4,45 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skts._params import choice, integer, param
-from skts._training import TrainingParams
+from skts._params import Params, choice, integer, param
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import Linear, check_one_of, init_recurrent, last_step
 
 COMBINATIONS = ("parallel", "lstm_alstm", "alstm_lstm")
+
+
+class Past:
+    """Keys and values of the steps so far, (B, heads, T, n_cells), in buffers with room to grow.
+
+    Nothing that it holds ever changes: `extended` gives another one, in the same buffers where they
+    have room and no other has taken it, so that a step need not copy all that came before.
+    """
+
+    def __init__(self, buffers, n_steps, taken):
+        self.buffers = buffers
+        self.n_steps = n_steps
+        self.taken = taken  # a list of one number: steps written in the buffers, by whomever
+
+    @classmethod
+    def of(cls, new):
+        n_steps = new[0].shape[2]
+        return cls(new, n_steps, [n_steps])
+
+    def extended(self, new):
+        """The same with the keys and values of later steps."""
+        if torch.is_grad_enabled():  # which must not see buffers written to
+            return Past.of([torch.cat(both, dim=2) for both in zip(self.parts(), new, strict=True)])
+        n_steps, buffers, taken = self.n_steps + new[0].shape[2], self.buffers, self.taken
+        if taken[0] != self.n_steps or n_steps > buffers[0].shape[2]:
+            buffers = [F.pad(part, (0, 0, 0, n_steps)) for part in self.parts()]
+            taken = [n_steps]
+        for buffer, part in zip(buffers, new, strict=True):
+            buffer[:, :, self.n_steps : n_steps] = part
+        taken[0] = n_steps
+        return Past(buffers, n_steps, taken)
+
+    def parts(self):
+        return [buffer[:, :, : self.n_steps] for buffer in self.buffers]
 
 
 class CausalAttention(nn.Module):
@@ -38,16 +71,18 @@ class CausalAttention(nn.Module):
     def forward(self, x, state=None):
         query, key = self._heads(self.query(x)), self._heads(self.key(x))
         value = self._heads(torch.tanh(self.value(x)))
-        n_new, mask = x.shape[1], None
+        n_new, mask, past = x.shape[1], None, Past.of([key, value])
         if state is not None:
-            key, value = (torch.cat(both, dim=2) for both in zip(state, (key, value), strict=True))
-            n_past = key.shape[2] - n_new
-            mask = torch.ones(n_new, n_past + n_new, dtype=torch.bool, device=x.device)
-            mask = mask.tril(diagonal=n_past)
+            past = state.extended([key, value])
+            key, value = past.parts()
+            n_past = past.n_steps - n_new
+            if n_new > 1:  # a single step sees all
+                mask = torch.ones(n_new, n_past + n_new, dtype=torch.bool, device=x.device)
+                mask = mask.tril(diagonal=n_past)
         out = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=mask is None
+            query, key, value, attn_mask=mask, is_causal=state is None
         )
-        return out.sum(dim=1), (key, value)
+        return out.sum(dim=1), past
 
 
 class LSTMLayers(nn.LSTM):
@@ -199,21 +234,37 @@ class LastStep(nn.Module):
         return last_step(outputs.transpose(1, 2), lengths)
 
 
-class _ALSTMParams(TrainingParams):
+class _SequenceLSTMParams(Params):
+    """What an LSTM for sequences is told."""
+
     paper = (
         "van Diepen. One-step-ahead forecasts with LSTM, with attention long short-term memory "
         "(ALSTM) and with three combinations of both."
     )
 
     n_cells: int = param(default=32, rule=integer(1), doc="Width of every layer.")
-    n_heads: int = param(default=4, rule=integer(1), doc="Heads of each ALSTM layer; summed.")
     n_layers: int = param(default=2, rule=integer(1), doc="Layers of each kind.")
 
+    def _sequence_network(self, n_channels, n_outputs):
+        """The untrained module that has an output at every step."""
+        return SequenceLSTM(n_channels, n_outputs, **self._architecture())
+
+
+class _ALSTMParams(_SequenceLSTMParams):
+    """What an ALSTM is told."""
+
+    n_heads: int = param(default=4, rule=integer(1), doc="Heads of each ALSTM layer; summed.")
+
+    def _sequence_network(self, n_channels, n_outputs):
+        return ALSTM(n_channels, n_outputs, **self._architecture())
+
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return LastStep(ALSTM(n_channels, n_outputs, **self._architecture()))
+        return LastStep(self._sequence_network(n_channels, n_outputs))
 
 
 class _LSTMALSTMParams(_ALSTMParams):
+    """What a combination of both is told."""
+
     combination: str = param(
         default="parallel",
         rule=choice(*COMBINATIONS),
@@ -221,8 +272,8 @@ class _LSTMALSTMParams(_ALSTMParams):
         "and what the LSTM gives. 'alstm_lstm': the other way round.",
     )
 
-    def _network(self, n_channels, n_timepoints, n_outputs):
-        return LastStep(LSTMALSTM(n_channels, n_outputs, **self._architecture()))
+    def _sequence_network(self, n_channels, n_outputs):
+        return LSTMALSTM(n_channels, n_outputs, **self._architecture())
 
 
 class ALSTMClassifier(_ALSTMParams, SeriesClassifier):

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skts._params import BOOLEAN, NONE, choice, integer, param, real, tuple_of
+from skts._params import BOOLEAN, NONE, Params, choice, integer, param, real, tuple_of
 from skts._tensors import padding_mask
-from skts._training import TrainingParams
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import (
     Linear,
@@ -258,7 +257,7 @@ def sinusoids(n_timepoints, width, *, device=None):
     return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(start_dim=1)[:, :width]
 
 
-class _AttentionParams(TrainingParams):
+class _AttentionParams(Params):
     """The options that the paper's CNN and LSTM share."""
 
     paper = (

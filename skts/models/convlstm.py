@@ -3,9 +3,8 @@
 from torch import nn
 from torch.nn import functional as F
 
-from skts._params import integer, param, real, tuple_of
+from skts._params import Params, integer, param, real, tuple_of
 from skts._tensors import padding_mask
-from skts._training import TrainingParams
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import Linear, check_one_each, glorot_, init_recurrent, last_step
 
@@ -79,7 +78,7 @@ def min_timepoints(kernel_sizes):
     return 1 + sum(kernel_size - 1 for kernel_size in kernel_sizes)
 
 
-class _ConvLSTMParams(TrainingParams):
+class _ConvLSTMParams(Params):
     paper = (
         "Conv1D-LSTM, after a tutorial article (2024): a stack of one-dimensional convolutions "
         "whose output an LSTM reads."

@@ -2,8 +2,7 @@
 
 from torch import nn
 
-from skts._params import integer, param, tuple_of
-from skts._training import TrainingParams
+from skts._params import Params, integer, param, tuple_of
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import ConvBranch, Linear
 
@@ -24,7 +23,7 @@ class FCN(nn.Module):
         return self.head(self.conv(x, lengths))
 
 
-class _FCNParams(TrainingParams):
+class _FCNParams(Params):
     paper = (
         "Z. Wang, W. Yan, T. Oates (2017). Time series classification from scratch with deep "
         "neural networks: a strong baseline. IJCNN, 1578-1585."

@@ -4,9 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skts._params import BOOLEAN, choice, integer, param, real, tuple_of
+from skts._params import BOOLEAN, Params, choice, integer, param, real, tuple_of
 from skts._tensors import padding_mask
-from skts._training import TrainingParams
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import BatchNorm, ConvBranch, Linear, SqueezeExcite
 from skts.models.lstmfcn import recurrent_branch
@@ -87,7 +86,7 @@ class SELSTMFCN(nn.Module):
         return self.head(self.dropout(self.norm(hidden)[:, :, 0]))
 
 
-class _SELSTMFCNParams(TrainingParams):
+class _SELSTMFCNParams(Params):
     paper = (
         "Chun, Twan, Weale (2024). The Columbia study: LSTM fully convolutional networks, "
         "replicated and improved."

@@ -1,0 +1,245 @@
+"""The training options, declared once for every kind of estimator."""
+
+import dataclasses
+import re
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from skts._callbacks import is_callback
+from skts._params import BOOLEAN, NONE, Params, Rule, choice, integer, param, real
+
+PAPER_DECAY = 2 ** (-1 / 3)  # Karim et al.: each reduction of the learning rate
+
+OPTIMIZER = Rule(
+    "a subclass of torch.optim.Optimizer",
+    lambda v: isinstance(v, type) and issubclass(v, torch.optim.Optimizer),
+)
+DEVICE = Rule(
+    "'auto', 'cpu', 'cuda' or 'cuda:N'",
+    lambda v: isinstance(v, str) and re.fullmatch(r"auto|cpu|cuda(:(0|[1-9]\d*))?", v) is not None,
+)
+CALLBACKS = Rule(
+    "a list of skorch callbacks (instances, classes or (name, callback) pairs)",
+    lambda v: isinstance(v, (list, tuple)) and all(map(is_callback, v)),
+)
+RANDOM_STATE = Rule("a numpy.random.RandomState", lambda v: isinstance(v, np.random.RandomState))
+
+
+def _as_python(value):
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_as_python, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _are_weights(v):
+    weight = real(0)
+    return isinstance(v, dict) and all(map(weight.accepts, v.values())) and any(v.values())
+
+
+class TrainingParams(Params):
+    """The training options that every estimator has."""
+
+    _auto_target_loss: ClassVar[float]
+    _all_training: ClassVar[type]  # the class that declares all options of the kind of estimator
+
+    #: Whether the network is faster in bfloat16 on a CPU that has native instructions for it, as
+    #: benchmarks/precision.py measures it: wide convolutions are, recurrent layers are not.
+    _fast_in_bfloat16 = False
+
+    max_epochs: int = param(
+        default=350, rule=integer(1), doc="Passes over the training data, at most."
+    )
+    batch_size: int = param(default=16, rule=integer(1), doc="Series in one optimiser step.")
+    lr: float = param(
+        default=5e-3,
+        rule=real(0, open_low=True),
+        doc="Learning rate; the highest one of a one-cycle schedule.",
+    )
+    optimizer: type = param(
+        default=torch.optim.AdamW, rule=OPTIMIZER, doc="Optimiser class of ``torch.optim``."
+    )
+    weight_decay: float = param(
+        default=1e-2, rule=real(0), doc="Weight decay handed to the optimiser."
+    )
+    lr_schedule: str | None = param(
+        default="one_cycle",
+        rule=choice("one_cycle", "plateau", None),
+        doc="'one_cycle': up to `lr` over 30 % of the optimiser steps, then down to zero along a "
+        "cosine. 'plateau': multiplied by `plateau_factor` whenever the loss (of the validation "
+        "split where there is one, else of training) has not improved for `plateau_patience` "
+        "epochs (improved: by 1e-4). None: constant, as are trainings of fewer than four steps.",
+    )
+    target_loss: str | float | None = param(
+        default="auto",
+        rule=choice("auto", None) | real(0),
+        doc="With ``lr_schedule='one_cycle'``: training ends with the first cycle in whose last "
+        "epoch the training loss (of a regressor: of the standardised target) is at most this. "
+        "None: one cycle of `max_epochs`. 'auto': 0.1 for classifiers, 0.02 for regressors; None "
+        "with `early_stopping_patience` or `fine_tune_rounds`.",
+    )
+    first_cycle: int = param(
+        default=50,
+        rule=integer(1),
+        doc="With a `target_loss`: epochs of the first cycle. Each further one is twice as long as "
+        "the one before, the last takes what is left of `max_epochs`; where that is less than "
+        "three times `first_cycle`, there is one cycle of `max_epochs`.",
+    )
+    plateau_factor: float = param(
+        default=PAPER_DECAY,
+        rule=real(0, 1, open_low=True),
+        doc="Used by ``lr_schedule='plateau'`` alone.",
+    )
+    plateau_patience: int = param(
+        default=100, rule=integer(1), doc="Epochs; used by ``lr_schedule='plateau'`` alone."
+    )
+    min_lr: float = param(
+        default=1e-4,
+        rule=real(0),
+        doc="The learning rate below which neither a plateau nor a refinement round goes.",
+    )
+    fine_tune_rounds: int = param(
+        default=0,
+        rule=integer(0),
+        doc="Refinement rounds after training, trained like it. A round starts from the weights "
+        "of the lowest loss so far (`restore_best`, or the training loss where that is None); "
+        "from the second on, the learning rate is 2^(-1/3) of the last round's and the batch "
+        "size half of it. The best weights of all are kept.",
+    )
+    validation_fraction: float | None = param(
+        default=None,
+        rule=NONE | real(0, 1, open_low=True),
+        doc="Part of the training data set aside to record ``valid_loss``; stratified by class.",
+    )
+    early_stopping_patience: int | None = param(
+        default=None,
+        rule=NONE | integer(1),
+        doc="Stop once the loss (of the validation split where there is one, else of training) "
+        "has not improved for so many epochs.",
+    )
+    restore_best: str | None = param(
+        default=None,
+        rule=choice(None, "train_loss", "valid_loss"),
+        doc="Keep the weights of the epoch where this loss was lowest; None keeps the last.",
+    )
+    device: str = param(
+        default="auto", rule=DEVICE, doc="'auto' takes CUDA where torch sees it, else the CPU."
+    )
+    precision: str = param(
+        default="float32",
+        rule=choice("float32", "bfloat16", "auto"),
+        doc="'bfloat16': convolutions and matrix products run in bfloat16, in training and "
+        "prediction. 'auto': that on CUDA devices of compute capability 8 and above, and on CPUs "
+        "with native instructions for it where the network is measured to be faster so. 'float32' "
+        "leaves torch's own switches of TF32 on CUDA as they are.",
+    )
+    memory_limit: int | None = param(
+        default=None,
+        rule=NONE | integer(0),
+        doc="Bytes of series that are put on the device at once. More than that stay where they "
+        "are and go there batch by batch, as do those of a float32 memmap. None: half of what a "
+        "CUDA device has free; without limit on the CPU.",
+    )
+    compile: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Compile the network with ``torch.compile`` for training, which takes a minute or so "
+        "and, on the CPU, needs a C++ compiler. Predictions run without.",
+    )
+    callbacks: list | None = param(
+        default=None,
+        rule=NONE | CALLBACKS,
+        doc="skorch callbacks, called beside the package's own. As in skorch the instances "
+        "themselves are used; `net_.callbacks_` holds them.",
+    )
+    verbose: int = param(
+        default=0,
+        rule=BOOLEAN | integer(0),
+        doc="1 shows a progress bar with loss and remaining time, at most, on stderr.",
+    )
+    random_state: int | None = param(
+        default=None,
+        rule=NONE | integer(0, 2**32 - 1) | RANDOM_STATE,
+        doc="Seed of the weights, the order of the batches, dropout and the validation split. An "
+        "int makes a fit repeatable to the bit on the same CPU.",
+    )
+
+    def _architecture(self):
+        """The options that are not of training, as a network takes them: plain Python numbers."""
+        training = {field.name for field in dataclasses.fields(self._all_training)}
+        names = [field.name for field in dataclasses.fields(self) if field.name not in training]
+        return {name: _as_python(getattr(self, name)) for name in names}
+
+    def _check_options(self):
+        super()._check_options()
+        if self.restore_best == "valid_loss" and self.validation_fraction is None:
+            raise ValueError(
+                "restore_best='valid_loss' needs a validation split: validation_fraction must be a "
+                "number in (0, 1), got None"
+            )
+
+
+class SeriesTrainingParams(TrainingParams):
+    """The training options of estimators of whole series."""
+
+    recompute_norms: bool = param(
+        default=True,
+        rule=BOOLEAN,
+        doc="Replace the running averages of batch normalisation, once training has ended, by "
+        "those over all training series (Wu and Johnson, 2021). Not done in `partial_fit`, nor "
+        "where `restore_best` or `fine_tune_rounds` chose the weights of an epoch, which were "
+        "judged with the averages of that epoch.",
+    )
+    normalize: str | None = param(
+        default=None,
+        rule=choice(None, "series"),
+        doc="'series': each channel of each series to mean 0 and standard deviation 1, in `fit` "
+        "and in `predict`.",
+    )
+    missing: str = param(
+        default="raise",
+        rule=choice("raise", "interpolate"),
+        doc="What to do with NaN: an error, or linear interpolation in time (the nearest value "
+        "beyond the ends).",
+    )
+    warm_start: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Let `fit` start from the weights of the last fit instead of new ones.",
+    )
+
+    def _check_partial_fit_options(self):
+        needs_all = {
+            "validation_fraction": None,
+            "early_stopping_patience": None,
+            "restore_best": None,
+            "fine_tune_rounds": 0,
+        }
+        self._check_options()
+        for name, unset in needs_all.items():
+            if getattr(self, name) != unset:
+                raise ValueError(
+                    f"{name} must be {unset} in partial_fit, which trains for one epoch, got "
+                    f"{getattr(self, name)!r}. Use fit, or set it to {unset}."
+                )
+
+
+class ClassifierTrainingParams(SeriesTrainingParams):
+    """The training options that only make sense for classes."""
+
+    class_weight: str | dict | None = param(
+        default=None,
+        rule=choice("balanced", None)
+        | Rule("a dict of class label to weight, finite and not negative", _are_weights),
+        doc="Weight of each class in the loss. 'balanced': n / (n_classes * n_in_class).",
+    )
+    oversample: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Repeat series of the smaller classes at random until all classes are as large as the "
+        "largest (imbalanced-learn's RandomOverSampler); never in the validation split.",
+    )
+
+
+SeriesTrainingParams._all_training = ClassifierTrainingParams

@@ -1,0 +1,107 @@
+"""From series to a trained net."""
+
+import copy
+
+import numpy as np
+
+from skts._net import ForecasterNet
+from skts._training import TrainingData, draw_seed, train
+from skts.forecasting._module import Corrected, fitted_baseline
+from skts.forecasting._series import training_rows
+
+
+def trained_net(options, learnt, reading, *, previous=None, as_update=False):
+    """Train the network of a forecaster.
+
+    Parameters
+    ----------
+    options : skts.forecasting._base.SequenceForecaster
+    learnt : list of (Series, parts)
+        `parts`, pairs (start, stop), are the time points to learn, the last of them
+        `validation_fraction`.
+    reading : skts.forecasting._series.Reading
+    previous : skts._net.ForecasterNet, optional
+        Where to go on from.
+    as_update : bool
+        One epoch at the learning rate `update_lr`, without validation.
+    """
+    seed = draw_seed(options.random_state)
+    if as_update:
+        seed = (seed + len(previous.history)) % 2**32  # other noise in every update
+        options = _changed(options, lr=options.update_lr)
+    net = _trained(options, learnt, reading, seed, previous, as_update)
+    if options.refit and not as_update:
+        best = int(np.argmin(net.history[:, "valid_loss"])) + 1
+        anew = {"max_epochs": best, "early_stopping_patience": None, "restore_best": None}
+        options = _changed(options, **anew, validation_fraction=None)
+        net = _trained(options, learnt, reading, seed, previous, as_update)
+    return net
+
+
+def _changed(options, **changes):
+    twin = copy.copy(options)
+    vars(twin).update(changes)
+    return twin
+
+
+def _trained(options, learnt, reading, seed, previous, as_update):
+    fraction = None if as_update else options.validation_fraction
+    rows, validation = [], []
+    for series, parts in learnt:
+        split, end = _validation_start(parts, fraction), parts[-1][1]
+        before = [(start, min(stop, split)) for start, stop in parts if start < split]
+        rows += training_rows(series, reading, options.window_length, before)
+        if fraction is not None:
+            after = [(split, end)]
+            validation += training_rows(series, reading, options.window_length, after)
+    _check_enough(options, rows, validation, fraction)
+    inputs, targets = (np.concatenate(parts, axis=1) for parts in zip(*rows, strict=True))
+    n_columns = len(learnt[0][0].y.columns)
+    if previous is None:
+        baseline = fitted_baseline(options.baseline, inputs, targets, n_columns)
+    else:
+        baseline = previous.module_.baseline()
+    return train(
+        options,
+        lambda: Corrected(
+            options._sequence_network(len(inputs), len(targets)),
+            baseline,
+            input_noise=options.input_noise,
+        ),
+        _stacked(rows),
+        _stacked(validation) if validation else None,
+        make_net=ForecasterNet,
+        seed=seed,
+        previous=previous,
+        one_epoch=as_update,
+    )
+
+
+def _validation_start(parts, fraction):
+    end = parts[-1][1]
+    return end if fraction is None else end - int(np.ceil(fraction * end))
+
+
+def _check_enough(options, rows, validation, fraction):
+    if not rows:
+        raise ValueError(
+            f"{type(options).__name__} needs a series of at least 2 time points with a value to "
+            "learn from, besides those held out: give a longer history, or lower "
+            "validation_fraction and calibration_fraction"
+        )
+    if fraction is not None and not validation:
+        raise ValueError(
+            f"validation_fraction={fraction} leaves no time point with a value to validate on: "
+            "raise it, or set it to None"
+        )
+
+
+def _stacked(rows):
+    """Windows of unequal width as one array: a network that looks back never sees the padding."""
+    width = max(x.shape[1] for x, _ in rows)
+    values = np.zeros((len(rows), len(rows[0][0]), width), dtype=np.float32)
+    targets = np.full((len(rows), len(rows[0][1]), width), np.nan, dtype=np.float32)
+    for i, (x, target) in enumerate(rows):
+        values[i, :, : x.shape[1]] = x
+        targets[i, :, : x.shape[1]] = target
+    return TrainingData(values, None, targets, np.ones(len(rows)))

@@ -1,0 +1,113 @@
+"""The options that every forecaster has besides those of training."""
+
+from skts._options import TrainingParams
+from skts._params import BOOLEAN, NONE, choice, integer, param, real
+
+
+class ForecastingParams(TrainingParams):
+    """The options of forecasters; their defaults of training differ where they are given here."""
+
+    recompute_norms = False  # networks that must not look ahead have none
+
+    max_epochs: int = param(default=200, rule=integer(1), doc="Passes over the history, at most.")
+    lr: float = param(
+        default=2e-3,
+        rule=real(0, open_low=True),
+        doc="Learning rate; the highest one of a one-cycle schedule.",
+    )
+    batch_size: int = param(
+        default=16, rule=integer(1), doc="Series, or windows of them, in one optimiser step."
+    )
+    target_loss: float | None = param(
+        default=None,
+        rule=NONE | real(0),
+        doc="With ``lr_schedule='one_cycle'``: training ends with the first cycle in whose last "
+        "epoch the training loss (of the standardised series) is at most this.",
+    )
+    validation_fraction: float | None = param(
+        default=None,
+        rule=NONE | real(0, 1, open_low=True),
+        doc="Last part of every series (before what `calibration_fraction` takes) that is not "
+        "trained on, to record ``valid_loss`` there.",
+    )
+    refit: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="Once the epoch of the lowest ``valid_loss`` is known, train anew for so many epochs "
+        "with the validation part. Needs `validation_fraction`, and no `fine_tune_rounds`.",
+    )
+    warm_start: bool = param(
+        default=False,
+        rule=BOOLEAN,
+        doc="After `pretrain`: let `fit` train on from the weights learnt there. False: it takes "
+        "them as they are and learns mean and scale of the new series alone.",
+    )
+    update_lr: float = param(
+        default=1e-4,
+        rule=real(0),
+        doc="Learning rate of the epoch over the history that ``update(update_params=True)`` "
+        "trains.",
+    )
+    baseline: str | None = param(
+        default="last",
+        rule=choice("last", "linear", None),
+        doc="The forecast that the network corrects. 'last': the last value, so that the network "
+        "learns the change from it. 'linear': besides, a ridge regression of that change on the "
+        "network's inputs, its penalty chosen by leave-one-out on the time points trained on. "
+        "None: the series' mean.",
+    )
+    n_lags: int = param(
+        default=1,
+        rule=integer(1),
+        doc="Past values of `y` that the network reads at every step, beside what it remembers.",
+    )
+    window_length: int | None = param(
+        default=None,
+        rule=NONE | integer(2),
+        doc="Time points that the network looks back over, at most (and half of them, rounded "
+        "down, at least): a longer history is cut into overlapping windows, in training and in "
+        "prediction. None: the whole history.",
+    )
+    strategy: str = param(
+        default="recursive",
+        rule=choice("recursive", "direct"),
+        doc="'recursive': a forecast of one step is the next step's past. 'direct': the network "
+        "has an output for every step up to the largest in `fh`, which `fit` then needs.",
+    )
+    exogenous: str = param(
+        default="known",
+        rule=choice("known", "lagged"),
+        doc="'known': the forecast of a time point reads the `X` of that time point, which "
+        "`predict` needs (with `strategy='direct'`: of all steps ahead). 'lagged': that of the "
+        "time point before; beyond what is given, the last `X` known stands.",
+    )
+    missing: str = param(
+        default="raise",
+        rule=choice("raise", "ffill"),
+        doc="What to do with NaN: an error, or the last value before (at the start: the first "
+        "after); the loss leaves such time points out.",
+    )
+    input_noise: float = param(
+        default=0.0,
+        rule=real(0),
+        doc="Standard deviation of the normal noise on the network's standardised inputs in "
+        "training.",
+    )
+    calibration_fraction: float | None = param(
+        default=None,
+        rule=NONE | real(0, 1, open_low=True),
+        doc="Last part of every series that is held out of training, and whose forecast errors "
+        "give `predict_interval` and `predict_quantiles` (split conformal prediction, Vovk et al., "
+        "2005). None: there are no intervals.",
+    )
+
+    def _check_options(self):
+        super()._check_options()
+        if self.refit and (self.validation_fraction is None or self.fine_tune_rounds):
+            raise ValueError(
+                "refit=True needs validation_fraction, a number in (0, 1), and fine_tune_rounds=0, "
+                f"got {self.validation_fraction} and {self.fine_tune_rounds}"
+            )
+
+
+ForecastingParams._all_training = ForecastingParams

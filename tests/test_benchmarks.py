@@ -36,3 +36,42 @@ def test_all_that_run_on_a_gpu():
 def test_precision():
     printed = run("precision.py", "--estimators", "FCN", "--shapes", "8x1x9", "--repeats", "1")
     assert printed[0]["FCN"]["8x1x9"] > 0
+
+
+@needs_data
+def test_ozone(tmp_path):
+    out = tmp_path / "out"
+    options = ["--out", str(out), "--epochs", "2", "--seeds", "1", "--n-jobs", "1"]
+    printed = run("ozone.py", "--data", str(DATA), *options)
+    rows = {p["row"]: p for p in printed if "row" in p}
+    assert rows["persistence"]["mean"] == 0.2205
+    assert rows["ridge"]["mean"] < 0.16
+    assert rows["LSTM, as published"]["folds"] == [0.333, 0.211, 0.165, 0.337, 0.238]
+    for name in ("LSTM", "ALSTM", "Comb. 1", "Comb. 2", "Comb. 3"):
+        assert len(rows[f"{name}, honest"]["folds"]) == 5
+        lowest, last = (
+            rows[f"{name}, published protocol, {which}"]
+            for which in ("lowest test loss", "last epoch")
+        )
+        assert all(a <= b for a, b in zip(lowest["folds"], last["folds"], strict=True))
+    assert len((out / "table.csv").read_text().splitlines()) == 23
+    for figure in ("loss_curves", "forecasts"):
+        assert (out / f"{figure}.svg").stat().st_size > 10_000
+
+
+def test_forecasters(tmp_path):
+    scores, covered = run(
+        "forecasters.py", "--out", str(tmp_path), "--seeds", "1", "--only", "longley"
+    )
+    names = {"Naive", "AutoETS", "Ridge reduction", "LSTM", "ALSTM, linear", "LSTM-ALSTM, change"}
+    assert names <= scores["scaled error"].keys()
+    assert len(covered["within the interval"]) == 6
+
+
+@needs_data
+def test_forecast_speed():
+    options = ["--epochs", "3", "--repeats", "1", "--steps", "200"]
+    *grown, compared = run("forecast_speed.py", "--data", str(DATA), *options)
+    assert [g["ms for a step"].keys() for g in grown] == [{"100", "200"}] * 3
+    ours, bare = compared["last loss"]
+    assert 0.2 < ours / bare < 5

@@ -5,7 +5,7 @@
 Cross-validates seven classifiers on four data sets that sktime ships. Every finished pair of
 classifier and data set is kept in a file of OUT: the same command again runs the rest alone. Then
 prints accuracies and average ranks, and draws the critical-difference diagram as OUT/ranks.svg.
-MiniRocket needs numba and the diagram matplotlib: pip install "skts[bench]" matplotlib
+MiniRocket needs numba and the diagram matplotlib: pip install "skts[bench]"
 """
 
 import argparse

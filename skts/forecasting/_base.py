@@ -112,6 +112,7 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
 
     def update(self, y, X=None, update_params=True):
         with unchanged_on_error(self):
+            self._converter_store_y = {}  # sktime writes in it before anything can fail
             return super().update(y, X=X, update_params=update_params)
 
     def pretrain(self, y, X=None, fh=None):
@@ -216,6 +217,13 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
             raise ValueError(
                 f"fh must not go back beyond the {n} time points known, got a step of "
                 f"{steps.min()}, the last of them being 0"
+            )
+        past = fh.to_absolute_index(cutoff)[steps < 1]
+        if not past.equals(series.y.index[n - 1 + steps[steps < 1]]):
+            raise ValueError(
+                f"the index of y must have no gaps for forecasts of time points in it, got {n} "
+                f"from {series.y.index[0]} to {series.y.index[-1]}: y.asfreq(...) makes the gaps "
+                "NaN, which missing='ffill' takes"
             )
         future = steps_ahead(n_steps, cutoff, fh.freq)
         y, X = series.with_exogenous(X, future, lagged=self.exogenous == "lagged").standardised()

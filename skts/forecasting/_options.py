@@ -88,10 +88,10 @@ class ForecastingParams(TrainingParams):
         "after); the loss leaves such time points out.",
     )
     input_noise: float = param(
-        default=0.0,
+        default=0.3,
         rule=real(0),
         doc="Standard deviation of the normal noise on the network's standardised inputs in "
-        "training.",
+        "training; a forecast several steps ahead reads forecasts, which miss the truth too.",
     )
     calibration_fraction: float | None = param(
         default=None,

@@ -9,9 +9,9 @@ class ForecastingParams(TrainingParams):
 
     recompute_norms = False  # networks that must not look ahead have none
 
-    max_epochs: int = param(default=200, rule=integer(1), doc="Passes over the history, at most.")
+    max_epochs: int = param(default=60, rule=integer(1), doc="Passes over the history, at most.")
     lr: float = param(
-        default=2e-3,
+        default=1e-3,
         rule=real(0, open_low=True),
         doc="Learning rate; the highest one of a one-cycle schedule.",
     )
@@ -49,7 +49,7 @@ class ForecastingParams(TrainingParams):
         "trains.",
     )
     baseline: str | None = param(
-        default="last",
+        default="linear",
         rule=choice("last", "linear", None),
         doc="The forecast that the network corrects. 'last': the last value, so that the network "
         "learns the change from it. 'linear': besides, a ridge regression of that change on the "

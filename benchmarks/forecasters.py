@@ -6,13 +6,13 @@ Airline, longley and lynx, which sktime ships, and, with PATH, the first 1500 da
 ozone/eighthr.csv, forward-filled. Expanding windows; all steps of a horizon count alike. The others
 are the last value (of the season, where there is one), AutoETS, and a ridge regression on a window
 of past values, applied recursively by sktime's own reduction. Those of skts read the same window
-(`n_lags`) and have their defaults; "linear" is ``baseline="linear"``, "change" the forecaster in a
+(`n_lags`) and have their defaults; "last" is ``baseline="last"``, "change" ``baseline=None`` in a
 pipeline after sktime's Differencer of one season. Of seeds the mean error stands.
 
 Prints an object of JSON for each data set, mean absolute scaled error by forecaster (1: the naive
-forecast of the training part), then for 80 and 90 % intervals of ``calibration_fraction=0.3`` how
-many of the truths lie within. DIR keeps the results, so that the command goes on where it was
-ended.
+forecast of the training part), then for 80 and 90 % intervals of ``calibration_fraction=0.5`` how
+many of the truths lie within (not for longley, which is too short). DIR keeps the results, so that
+the command goes on where it was ended.
 """
 
 import argparse
@@ -27,10 +27,8 @@ from sktime.benchmarking.forecasting import ForecastingBenchmark
 from sktime.datasets import load_airline, load_longley, load_lynx
 from sktime.forecasting.compose import TransformedTargetForecaster, make_reduction
 from sktime.forecasting.ets import AutoETS
-from sktime.forecasting.model_evaluation import evaluate
 from sktime.forecasting.naive import NaiveForecaster
 from sktime.performance_metrics.forecasting import MeanAbsoluteScaledError
-from sktime.performance_metrics.forecasting.probabilistic import EmpiricalCoverage
 from sktime.split import ExpandingWindowSplitter
 from sktime.transformations.difference import Differencer
 
@@ -74,7 +72,7 @@ def others(season, window):
 def ours(season, window, seed):
     for name, cls in OURS.items():
         yield name, cls(n_lags=window, random_state=seed)
-        yield f"{name}, linear", cls(n_lags=window, baseline="linear", random_state=seed)
+        yield f"{name}, last", cls(n_lags=window, baseline="last", random_state=seed)
         change = Differencer(lags=[season])
         net = cls(n_lags=window, baseline=None, random_state=seed)
         yield f"{name}, change", TransformedTargetForecaster([("change", change), ("net", net)])
@@ -100,11 +98,14 @@ def coverages(y, window, cv):
     """Part of the truths within intervals, by forecaster and nominal coverage."""
     found = {}
     for name, cls in OURS.items():
-        forecaster = cls(n_lags=window, calibration_fraction=0.3, random_state=0)
-        scores = [EmpiricalCoverage(coverage=c) for c in (0.8, 0.9)]
-        for score, nominal in zip(scores, (0.8, 0.9), strict=True):
-            row = evaluate(forecaster, cv, y, scoring=score, error_score="raise")
-            found[f"{name}, {nominal:.0%}"] = round(float(row["test_EmpiricalCoverage"].mean()), 3)
+        forecaster = cls(n_lags=window, calibration_fraction=0.5, random_state=0)
+        covered = {c: [] for c in (0.8, 0.9)}
+        for train, test in cv.split_series(y):
+            intervals = forecaster.fit(train).predict_interval(cv.fh, coverage=list(covered))
+            for nominal, within in covered.items():
+                limits = intervals.xs(nominal, axis=1, level=1).to_numpy()
+                within += list((limits[:, 0] <= test) & (test <= limits[:, 1]))
+        found |= {f"{name}, {c:.0%}": round(float(np.mean(w)), 3) for c, w in covered.items()}
     return found
 
 
@@ -125,8 +126,9 @@ def main():
         results = arguments.out / f"{name}.csv"
         scores = errors(load, season, window, cv, arguments.seeds, results)
         print(json.dumps({"data": name, "scaled error": scores.round(3).to_dict()}), flush=True)
-        covered = coverages(load(), window, cv)
-        print(json.dumps({"data": name, "within the interval": covered}), flush=True)
+        if name != "longley":
+            covered = coverages(load(), window, cv)
+            print(json.dumps({"data": name, "within the interval": covered}), flush=True)
 
 
 if __name__ == "__main__":

@@ -31,14 +31,16 @@ def overrides(callback, *hooks):
 class DivergenceCheck(Callback):
     """Ends training with a ValueError once the loss is no number any more."""
 
+    def __init__(self, or_else=""):
+        self.or_else = or_else  # what helps besides a lower learning rate
+
     def on_epoch_end(self, net, **kwargs):
         last = net.history[-1]
         for name in LOSSES:
             if name in last and not np.isfinite(last[name]):
                 raise ValueError(
                     f"training diverged: the {name} of epoch {len(net.history)} is {last[name]}. "
-                    f"Lower lr (now {net.lr:g}) or bring the series to a common scale "
-                    "(normalize='series')."
+                    f"Lower lr (now {net.lr:g}){self.or_else}."
                 )
 
 
@@ -185,7 +187,7 @@ OWN_CALLBACKS = {
 def callbacks_of(options, *, validated, chooses_an_epoch):
     """The named callbacks of a training that the options ask for, in the order of their calls."""
     monitor = "valid_loss" if validated else "train_loss"
-    first, last = [("divergence", DivergenceCheck())], []
+    first, last = [("divergence", DivergenceCheck(options._against_divergence))], []
     if chooses_an_epoch:
         first.append(("best_weights", BestWeights(options.restore_best or "train_loss")))
     if options.lr_schedule == "one_cycle":

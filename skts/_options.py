@@ -44,6 +44,8 @@ class TrainingParams(Params):
     _auto_target_loss: ClassVar[float]
     _all_training: ClassVar[type]  # the class that declares all options of the kind of estimator
 
+    _against_divergence = ""  # what helps besides a lower learning rate
+
     #: Whether the network is faster in bfloat16 on a CPU that has native instructions for it, as
     #: benchmarks/precision.py measures it: wide convolutions are, recurrent layers are not.
     _fast_in_bfloat16 = False
@@ -182,6 +184,8 @@ class TrainingParams(Params):
 
 class SeriesTrainingParams(TrainingParams):
     """The training options of estimators of whole series."""
+
+    _against_divergence = " or bring the series to a common scale (normalize='series')"
 
     recompute_norms: bool = param(
         default=True,

@@ -242,6 +242,8 @@ class SeriesDataset(Dataset):
     def __getitem__(self, rows):
         inputs = {name: tensor[rows] for name, tensor in self.inputs.items()}
         if self.streamed is not None:
+            # an index of one row as a tensor would be taken for a number
+            rows = rows if isinstance(rows, slice) else rows.numpy()
             inputs["x"] = torch.as_tensor(np.array(self.streamed[self.rows[rows]]))
         return inputs, self.y[rows]
 

@@ -60,12 +60,14 @@ def test_ozone(tmp_path):
 
 
 def test_forecasters(tmp_path):
-    scores, covered = run(
-        "forecasters.py", "--out", str(tmp_path), "--seeds", "1", "--only", "longley"
-    )
-    names = {"Naive", "AutoETS", "Ridge reduction", "LSTM", "ALSTM, linear", "LSTM-ALSTM, change"}
-    assert names <= scores["scaled error"].keys()
+    options = ["--seeds", "1", "--only", "longley", "lynx"]
+    longley, lynx, covered = run("forecasters.py", "--out", str(tmp_path), *options)
+    names = {"Naive", "AutoETS", "Ridge reduction", "LSTM", "ALSTM, last", "LSTM-ALSTM, change"}
+    for scores in (longley, lynx):
+        assert names <= scores["scaled error"].keys()
+        assert all(0 < error < 10 for error in scores["scaled error"].values())
     assert len(covered["within the interval"]) == 6
+    assert all(0.4 < part <= 1 for part in covered["within the interval"].values())
 
 
 @needs_data

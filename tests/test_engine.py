@@ -116,6 +116,10 @@ class TestStreaming:
         assert torch.equal(weights(streamed), weights(at_once))
         np.testing.assert_array_equal(streamed.predict_proba(X), at_once.predict_proba(X))
 
+    def test_batches_of_one_series_stream(self):
+        streamed, at_once = (fitted(memory_limit=n, batch_size=1) for n in (0, None))
+        assert torch.equal(weights(streamed), weights(at_once))
+
     def test_a_mapped_file_streams(self, mapped):
         spy = Spy()
         clf = fitted(mapped, callbacks=[spy])

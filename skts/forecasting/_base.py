@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 import pandas as pd
 import torch
-from sktime.datatypes import get_cutoff
 from sktime.forecasting.base import BaseForecaster
 
 from skts._params import unchanged_on_error
@@ -13,8 +12,9 @@ from skts.forecasting._conformal import error_quantiles
 from skts.forecasting._fitting import trained_net
 from skts.forecasting._horizon import stacked, steps_ahead, steps_of
 from skts.forecasting._options import ForecastingParams
+from skts.forecasting._reading import Reading
 from skts.forecasting._rollout import Rollout
-from skts.forecasting._series import Reading, frames_of, series_of
+from skts.forecasting._series import frames_of, series_of
 
 MTYPES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
 
@@ -97,8 +97,8 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
         """
         small = {"max_epochs": 2, "n_cells": 4, "random_state": 0}
         return [
-            small | {"optimizer": torch.optim.AdamW, "calibration_fraction": 0.3},
-            small | {"strategy": "direct", "baseline": "linear", "missing": "ffill", "n_lags": 2},
+            small | {"optimizer": torch.optim.AdamW, "calibration_fraction": 0.4},
+            small | {"strategy": "direct", "baseline": "last", "missing": "ffill", "n_lags": 2},
             small | {"exogenous": "lagged", "window_length": 8, "calibration_fraction": 0.4},
         ]
 
@@ -121,112 +121,89 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
 
     def _pretrain(self, y, X=None, fh=None):
         self._check_options()
-        previous = vars(self).get("pretrained_net_")
-        series = {n: s.scaled_over(len(s)) for n, s in series_of(y, X).items()}
-        if self.strategy == "direct" and fh is None and previous is None:
+        if self.strategy == "direct" and fh is None and self.state == "new":
             raise ValueError("fh must be passed to pretrain with strategy='direct', got None")
+        previous = vars(self).get("pretrained_net_")
+        series = self._taken_in(y, X)
         reading = self._reading(series, fh, previous)
-        learnt = [(s, [(0, len(s))]) for s in series.values()]
-        self.pretrained_net_ = trained_net(self, learnt, reading, previous=previous)
+        self.pretrained_net_ = trained_net(self, series.values(), reading, previous=previous)
         return self
 
     def _fit(self, y, X, fh):
         self._check_options()
         pretrained = vars(self).get("pretrained_net_")
-        self._series, self._held_out = {}, {}
         self._level_names = list(y.index.names)
-        self._learn_scales(series_of(y, X))
+        self._series = self._taken_in(y, X)
         reading = self._reading(self._series, fh, pretrained)
+        self.net_ = pretrained
         if pretrained is None or self.warm_start:
-            self.net_ = trained_net(self, self._learnt(), reading, previous=pretrained)
-        else:
-            self.net_ = pretrained
+            self.net_ = trained_net(self, self._series.values(), reading, previous=pretrained)
         self._rollout = Rollout(self.net_, reading, self.window_length)
         return self
 
     def _update(self, y, X=None, update_params=True):
-        new = series_of(y, X)
-        for name, series in new.items():
-            next(iter(self._series.values())).check_same_columns(series)
-            if name in self._series:
-                if self._series[name].is_revised_by(series):
+        known, reading = dict(self._series), self._rollout.reading
+        for name, new in series_of(y, X, fill=self._fills_gaps).items():
+            next(iter(known.values())).check_same_columns(new)
+            if name in known:
+                if known[name].is_revised_by(new):
                     self._rollout.forget(name)
-                self._series = self._series | {name: self._series[name].extended(series)}
-        self._learn_scales({n: s for n, s in new.items() if n not in self._series})
+                known[name] = known[name].extended(new, fill=self._fills_gaps)
+            else:
+                known[name] = new.split_off(self.calibration_fraction or 0.0)
+        self._series = dict(sorted(known.items()))  # sktime's frames are sorted
         if update_params:
-            reading = self._rollout.reading
-            self.net_ = trained_net(
-                self, self._learnt(), reading, previous=self.net_, as_update=True
-            )
+            of_all = self._series.values()
+            self.net_ = trained_net(self, of_all, reading, previous=self.net_, as_update=True)
             self._rollout = Rollout(self.net_, reading, self.window_length)
         return self
 
-    def _learn_scales(self, series):
-        """Take series in, on the scale of what is trained on; the rest is held out."""
-        for name, one in series.items():
-            n, fraction = len(one), self.calibration_fraction or 0.0
-            n_learnt = n - int(np.ceil(fraction * n))
-            if n_learnt < 1:
-                raise ValueError(
-                    f"calibration_fraction={fraction} leaves none of {n} time points to learn "
-                    "from: lower it"
-                )
-            self._series = self._series | {name: one.scaled_over(n_learnt)}
-            self._held_out = self._held_out | {name: (n_learnt, n)}
+    @property
+    def _fills_gaps(self):
+        return self.missing == "ffill"
 
-    def _learnt(self):
-        """The series with the parts that are to be trained on: all but those held out."""
-        learnt = []
-        for name, series in self._series.items():
-            start, stop = self._held_out[name]
-            parts = [(0, start), (stop, len(series))]
-            learnt.append((series, [part for part in parts if part[0] < part[1]]))
-        return learnt
+    def _taken_in(self, y, X):
+        """Series by name, their last parts held out where that is asked for."""
+        found = series_of(y, X, fill=self._fills_gaps)
+        return {n: one.split_off(self.calibration_fraction or 0.0) for n, one in found.items()}
 
     def _reading(self, series, fh, pretrained):
-        n_ahead = 1
-        if self.strategy == "direct" and fh is not None:
-            cutoffs = [get_cutoff(one.y, return_index=True) for one in series.values()]
-            n_ahead = max(1, *(steps_of(fh, cutoff).max() for cutoff in cutoffs))
+        n_direct = None
+        if self.strategy == "direct":
+            farthest = [steps_of(fh, one.cutoff).max() for one in series.values() if fh is not None]
+            n_direct = max(1, *farthest, 1)
+        any_series = next(iter(series.values()))
         reading = Reading(
-            n_lags=int(self.n_lags), lagged=self.exogenous == "lagged", n_ahead=int(n_ahead)
+            n_columns=any_series.y.shape[1],
+            X_columns=None if any_series.X is None else tuple(any_series.X.columns),
+            n_lags=int(self.n_lags),
+            lagged=self.exogenous == "lagged",
+            n_direct=None if n_direct is None else int(n_direct),
         )
-        if pretrained is not None:
-            reading = reading.of_net(pretrained, next(iter(series.values())))
-        return reading
-
-    def _cutoff_of(self, series):
-        # sktime knows the frequency of a single series better than its last rows do
-        return self.cutoff if len(self._series) == 1 else get_cutoff(series.y, return_index=True)
+        return reading if pretrained is None else reading.taken_from(pretrained)
 
     def _predict(self, fh, X):
         given = {} if X is None else frames_of(X)
         frames = {}
         for name, series in self._series.items():
-            index = fh.to_absolute_index(self._cutoff_of(series))
-            values = self._forecasts(name, series, fh, given.get(name))
+            index = fh.to_absolute_index(series.seen().cutoff)
+            values = self._forecasts(name, series.seen(), fh, given.get(name))
             frames[name] = pd.DataFrame(values, index=index, columns=series.y.columns)
         return stacked(frames, self._level_names)
 
     def _forecasts(self, name, series, fh, X):
         """Forecasts (len(fh), d) of one series."""
-        cutoff, n = self._cutoff_of(series), len(series)
-        steps = steps_of(fh, cutoff)
+        n, steps = len(series), steps_of(fh, series.cutoff)
         n_steps = max(0, int(steps.max()))
         if n + steps.min() < 1:
             raise ValueError(
                 f"fh must not go back beyond the {n} time points known, got a step of "
                 f"{steps.min()}, the last of them being 0"
             )
-        past = fh.to_absolute_index(cutoff)[steps < 1]
-        if not past.equals(series.y.index[n - 1 + steps[steps < 1]]):
-            raise ValueError(
-                f"the index of y must have no gaps for forecasts of time points in it, got {n} "
-                f"from {series.y.index[0]} to {series.y.index[-1]}: y.asfreq(...) makes the gaps "
-                "NaN, which missing='ffill' takes"
-            )
-        future = steps_ahead(n_steps, cutoff, fh.freq)
-        y, X = series.with_exogenous(X, future, lagged=self.exogenous == "lagged").standardised()
+        reading = self._rollout.reading
+        n_read = max(n_steps, reading.n_ahead if reading.reads_ahead else 0)
+        future = steps_ahead(n_read, series.cutoff, fh.freq)
+        y, X = series.with_future(X, future, n_steps, lagged=reading.lagged).standardised()
         forecasts = np.full((n + n_steps, y.shape[1]), np.nan)
         if steps.min() < 1:
             forecasts[:n] = self._rollout.one_step(y, X)
@@ -238,8 +215,8 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
         columns = self._get_columns("predict_quantiles", alpha=alpha)
         frames = {}
         for name, frame in frames_of(self._predict(fh, X)).items():
-            series = self._series[name]
-            steps = np.maximum(1, steps_of(fh, self._cutoff_of(series)))
+            series = self._series[name].seen()
+            steps = np.maximum(1, steps_of(fh, series.cutoff))
             spread = self._error_quantiles(steps, alpha) * series.y_scale.std
             values = frame.to_numpy()[:, None] + spread  # (steps, alpha, d)
             flat = np.moveaxis(values, 2, 1).reshape(len(frame), -1)
@@ -249,24 +226,14 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
     def _error_quantiles(self, steps, alpha):
         """Quantiles of standardised held-out errors, (len(steps), len(alpha), d)."""
         errors = self._held_out_errors(int(steps.max()))
-        quantiles = []
-        for step in steps:
-            of_step = errors[:, step - 1]
-            of_step = of_step[np.isfinite(of_step).all(axis=1)]
-            if not len(of_step):
-                raise ValueError(
-                    f"an interval {step} steps ahead needs at least {step} time points held out: "
-                    f"raise calibration_fraction, now {self.calibration_fraction}, or give a "
-                    "longer history"
-                )
-            quantiles.append(error_quantiles(of_step, alpha))
-        return np.array(quantiles)
+        known = [of_step[np.isfinite(of_step).all(axis=1)] for of_step in np.moveaxis(errors, 1, 0)]
+        return np.array([error_quantiles(known[step - 1], alpha) for step in steps])
 
     def _held_out_errors(self, n_steps):
         """(time points held out of all series, n_steps, d)."""
         errors = []
         for name, series in self._series.items():
-            start, stop = self._held_out[name]
+            start, stop = series.held_out_rows()
             y, X = series.standardised()
             is_known = series.y.notna().to_numpy()[:stop]
             errors.append(self._rollout.errors(name, y[:stop], X, is_known, start, n_steps))

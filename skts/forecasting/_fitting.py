@@ -7,19 +7,17 @@ import numpy as np
 from skts._net import ForecasterNet
 from skts._training import TrainingData, draw_seed, train
 from skts.forecasting._module import Corrected, fitted_baseline
-from skts.forecasting._series import training_rows
+from skts.forecasting._reading import training_rows
 
 
-def trained_net(options, learnt, reading, *, previous=None, as_update=False):
+def trained_net(options, series, reading, *, previous=None, as_update=False):
     """Train the network of a forecaster.
 
     Parameters
     ----------
     options : skts.forecasting._base.SequenceForecaster
-    learnt : list of (Series, parts)
-        `parts`, pairs (start, stop), are the time points to learn, the last of them
-        `validation_fraction`.
-    reading : skts.forecasting._series.Reading
+    series : collection of skts.forecasting._series.Series
+    reading : skts.forecasting._reading.Reading
     previous : skts._net.ForecasterNet, optional
         Where to go on from.
     as_update : bool
@@ -29,12 +27,12 @@ def trained_net(options, learnt, reading, *, previous=None, as_update=False):
     if as_update:
         seed = (seed + len(previous.history)) % 2**32  # other noise in every update
         options = _changed(options, lr=options.update_lr)
-    net = _trained(options, learnt, reading, seed, previous, as_update)
+    net = _trained(options, series, reading, seed, previous, as_update)
     if options.refit and not as_update:
         best = int(np.argmin(net.history[:, "valid_loss"])) + 1
         anew = {"max_epochs": best, "early_stopping_patience": None, "restore_best": None}
         options = _changed(options, **anew, validation_fraction=None)
-        net = _trained(options, learnt, reading, seed, previous, as_update)
+        net = _trained(options, series, reading, seed, previous, as_update)
     return net
 
 
@@ -44,21 +42,21 @@ def _changed(options, **changes):
     return twin
 
 
-def _trained(options, learnt, reading, seed, previous, as_update):
+def _trained(options, series, reading, seed, previous, as_update):
     fraction = None if as_update else options.validation_fraction
     rows, validation = [], []
-    for series, parts in learnt:
+    for one in series:
+        parts = one.learnt_parts()
         split, end = _validation_start(parts, fraction), parts[-1][1]
         before = [(start, min(stop, split)) for start, stop in parts if start < split]
-        rows += training_rows(series, reading, options.window_length, before)
+        rows += training_rows(one, reading, options.window_length, before)
         if fraction is not None:
             after = [(split, end)]
-            validation += training_rows(series, reading, options.window_length, after)
+            validation += training_rows(one, reading, options.window_length, after)
     _check_enough(options, rows, validation, fraction)
     inputs, targets = (np.concatenate(parts, axis=1) for parts in zip(*rows, strict=True))
-    n_columns = len(learnt[0][0].y.columns)
     if previous is None:
-        baseline = fitted_baseline(options.baseline, inputs, targets, n_columns)
+        baseline = fitted_baseline(options.baseline, inputs, targets, reading.n_columns)
     else:
         baseline = previous.module_.baseline()
     return train(
@@ -66,6 +64,7 @@ def _trained(options, learnt, reading, seed, previous, as_update):
         lambda: Corrected(
             options._sequence_network(len(inputs), len(targets)),
             baseline,
+            reading,
             input_noise=options.input_noise,
         ),
         _stacked(rows),

@@ -48,9 +48,10 @@ class Corrected(nn.Module):
         x (B, C, T), state=None -> (B, n_outputs, T); `continued` also gives the next state
     """
 
-    def __init__(self, network, baseline, *, input_noise=0.0):
+    def __init__(self, network, baseline, reading, *, input_noise=0.0):
         super().__init__()
         self.network = network
+        self.reading = reading  # what x holds, for those who take the trained module over
         self.input_noise = input_noise
         for name, values in baseline._asdict().items():
             self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32))

@@ -27,14 +27,16 @@ class ForecastingParams(TrainingParams):
     validation_fraction: float | None = param(
         default=None,
         rule=NONE | real(0, 1, open_low=True),
-        doc="Last part of every series (before what `calibration_fraction` takes) that is not "
-        "trained on, to record ``valid_loss`` there.",
+        doc="Last part of every series (before what `calibration_fraction` takes) whose values "
+        "are no targets of training, to record ``valid_loss`` there. Mean and scale are those of "
+        "all but what `calibration_fraction` takes.",
     )
     refit: bool = param(
         default=False,
         rule=BOOLEAN,
-        doc="Once the epoch of the lowest ``valid_loss`` is known, train anew for so many epochs "
-        "with the validation part. Needs `validation_fraction`, and no `fine_tune_rounds`.",
+        doc="Once the epoch of the lowest ``valid_loss`` is known, train anew for so many epochs, "
+        "with the validation part. Needs `validation_fraction` and ``lr_schedule=None``, and the "
+        "number of epochs to be chosen by it alone. `callbacks` see both trainings.",
     )
     warm_start: bool = param(
         default=False,
@@ -78,14 +80,15 @@ class ForecastingParams(TrainingParams):
         default="known",
         rule=choice("known", "lagged"),
         doc="'known': the forecast of a time point reads the `X` of that time point, which "
-        "`predict` needs (with `strategy='direct'`: of all steps ahead). 'lagged': that of the "
-        "time point before; beyond what is given, the last `X` known stands.",
+        "`predict` needs as far as `fh` goes (with `strategy='direct'`: of all steps ahead, the "
+        "mean standing for those not known). 'lagged': that of the time point before; beyond what "
+        "is given, the last `X` known stands.",
     )
     missing: str = param(
         default="raise",
         rule=choice("raise", "ffill"),
-        doc="What to do with NaN: an error, or the last value before (at the start: the first "
-        "after); the loss leaves such time points out.",
+        doc="What to do with NaN and with gaps in the index: an error, or the last value before "
+        "(at the start: the first after); the loss leaves such time points out.",
     )
     input_noise: float = param(
         default=0.3,
@@ -96,17 +99,24 @@ class ForecastingParams(TrainingParams):
     calibration_fraction: float | None = param(
         default=None,
         rule=NONE | real(0, 1, open_low=True),
-        doc="Last part of every series that is held out of training, and whose forecast errors "
-        "give `predict_interval` and `predict_quantiles` (split conformal prediction, Vovk et al., "
-        "2005). None: there are no intervals.",
+        doc="Last part of every series of `fit` and `pretrain` whose values are no targets of "
+        "training, nor later of `update` (which reads them, as the past). The errors of forecasts "
+        "there give `predict_interval` and `predict_quantiles` (split conformal prediction, Vovk "
+        "et al., 2005): a limit is infinite where there are too few for it, an interval of 90 % "
+        "needs 19. None: there are no intervals.",
     )
 
     def _check_options(self):
         super()._check_options()
-        if self.refit and (self.validation_fraction is None or self.fine_tune_rounds):
+        chosen_otherwise = self.fine_tune_rounds > 0 or self.restore_best == "train_loss"
+        if self.refit and (
+            self.validation_fraction is None or self.lr_schedule is not None or chosen_otherwise
+        ):
             raise ValueError(
-                "refit=True needs validation_fraction, a number in (0, 1), and fine_tune_rounds=0, "
-                f"got {self.validation_fraction} and {self.fine_tune_rounds}"
+                "refit=True needs validation_fraction, and goes with lr_schedule=None, no "
+                "fine_tune_rounds and no restore_best='train_loss', got "
+                f"{self.validation_fraction}, {self.lr_schedule!r}, {self.fine_tune_rounds} and "
+                f"{self.restore_best!r}"
             )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skts.forecasting._series import window_start, windows
+from skts.forecasting._reading import window_start, windows
 
 
 class Rollout:
@@ -14,7 +14,7 @@ class Rollout:
     Parameters
     ----------
     net : skts._net.ForecasterNet
-    reading : skts.forecasting._series.Reading
+    reading : skts.forecasting._reading.Reading
     window_length : int or None
     """
 
@@ -39,20 +39,32 @@ class Rollout:
         n, d = y.shape
         forecasts = np.empty((n, d))
         for start, fresh, stop in windows(n, self.window_length):
-            outputs, _ = self.net.outputs(self.reading.inputs(y, X, start, stop))
+            outputs, _ = self._outputs(y, X, start, stop)
             forecasts[fresh:stop] = outputs[:d, fresh - start :].T
         return forecasts
+
+    def _outputs(self, y, X, start, stop, state=None):
+        return self.net.outputs(self.reading.inputs(y, X, start, stop), state)
 
     def ahead(self, name, y, X, n_steps):
         """The `n_steps` time points after y, (n_steps, d)."""
         n, d = y.shape
         state = self._state_after(name, y, X)
-        if self.reading.n_ahead > 1:
-            outputs, _ = self.net.outputs(self.reading.inputs(y, X, n, n + 1), state)
+        if self.reading.n_direct is not None:
+            if n_steps > self.reading.n_direct:
+                raise ValueError(
+                    f"fh must go no further than {self.reading.n_direct} steps, which fit had with "
+                    f"strategy='direct', got {n_steps}: fit anew, or use strategy='recursive'"
+                )
+            outputs, _ = self._outputs(y, X, n, n + 1, state)
             return outputs.reshape(-1, d)[:n_steps]
-        y = np.concatenate([y, np.empty((n_steps, d))])
+        y, start = np.concatenate([y, np.empty((n_steps, d))]), window_start(n, self.window_length)
         for t in range(n, n + n_steps):
-            outputs, state = self.net.outputs(self.reading.inputs(y[:t], X, t, t + 1), state)
+            now = window_start(t, self.window_length)
+            if now != start:
+                _, state = self._outputs(y[:t], X, now, t)
+                start = now
+            outputs, state = self._outputs(y[:t], X, t, t + 1, state)
             y[t] = outputs[:, 0]
         return y[n:]
 
@@ -64,8 +76,9 @@ class Rollout:
         if kept_start != start or stop > n:
             stop, state = start, None
         if stop < n:
-            _, state = self.net.outputs(self.reading.inputs(y, X, stop, n), state)
-        self.kept[name] = start, n, state
+            _, state = self._outputs(y, X, stop, n, state)
+        if not self.reading.reads_ahead:  # else it has read an X that may come to be another
+            self.kept[name] = start, n, state
         return state
 
     def errors(self, name, y, X, is_known, first, n_steps):

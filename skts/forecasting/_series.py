@@ -1,7 +1,7 @@
-"""What is known of series: from sktime's frames to arrays and to what a network reads."""
+"""What is known of series: from sktime's frames to arrays on a common scale."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,9 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, values):
-        std = np.nanstd(values, axis=0)
-        return cls(np.nanmean(values, axis=0), np.where(std > 0, std, 1.0))
+        mean, std = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        varies = std > 10 * np.finfo(float).eps * np.abs(mean)  # else it is a rounding error
+        return cls(mean, np.where(varies, std, 1.0))
 
     def standardised(self, values):
         return (values - self.mean) / self.std
@@ -28,116 +29,168 @@ class Scale(NamedTuple):
 
 @dataclasses.dataclass
 class Series:
-    """One series: frames `y` (n rows) and `X` (n rows or None), NaN where nothing is known."""
+    """One series without gaps in its index, and what is kept of it.
+
+    Attributes
+    ----------
+    y, X : DataFrame of n rows, and one or None
+        NaN where nothing is known.
+    end : index element
+        The time point after which forecasts start: the last of the `y` that came last.
+    held_out : pair of index elements, optional
+        First and last time point that is not trained on.
+    y_scale, X_scale : Scale
+    """
 
     y: pd.DataFrame
-    X: pd.DataFrame | None = None
+    X: pd.DataFrame | None
+    end: Any
+    held_out: tuple | None = None
     y_scale: Scale | None = None
     X_scale: Scale | None = None
 
     def __len__(self):
         return len(self.y)
 
-    def scaled_over(self, n):
-        """The same series with mean and scale of its first `n` time points.
+    @property
+    def cutoff(self):
+        """The last time point, as an index of one element, which has a frequency."""
+        return self.y.index[-1:]
 
-        Raises ValueError where a column has no value there.
+    def seen(self):
+        """The same series up to its end."""
+        n = self.y.index.get_loc(self.end) + 1
+        if n == len(self):
+            return self
+        X = None if self.X is None else self.X.iloc[:n]
+        return dataclasses.replace(self, y=self.y.iloc[:n], X=X)
+
+    def split_off(self, fraction):
+        """The same series, its last part held out, on the scale of what comes before.
+
+        Raises ValueError where nothing is left, or a column has no value in it.
         """
-        scales = []
-        for label, frame in (("y", self.y), ("X", self.X)):
-            if frame is None:
-                scales.append(None)
-                continue
-            unknown = frame.iloc[:n].isna().all()
-            if unknown.any():
-                raise ValueError(
-                    f"every column of {label} must have a value among the {n} time points to learn "
-                    f"from, but {frame.columns[unknown].tolist()} has none: leave it out"
-                )
-            scales.append(Scale.of(frame.iloc[:n].to_numpy(float)))
-        return dataclasses.replace(self, y_scale=scales[0], X_scale=scales[1])
+        n_all, held_out = len(self), None
+        n = n_all - int(np.ceil(fraction * n_all))
+        if n < 1:
+            raise ValueError(
+                f"calibration_fraction={fraction} leaves none of {n_all} time points to learn "
+                "from: lower it"
+            )
+        if n < n_all:
+            held_out = self.y.index[n], self.y.index[-1]
+        scales = [self._scale(label, n) for label in ("y", "X")]
+        return dataclasses.replace(self, held_out=held_out, y_scale=scales[0], X_scale=scales[1])
+
+    def _scale(self, label, n):
+        frame = getattr(self, label)
+        if frame is None:
+            return None
+        unknown = frame.iloc[:n].isna().all()
+        if unknown.any():
+            raise ValueError(
+                f"every column of {label} must have a value among the {n} time points to learn "
+                f"from, but {frame.columns[unknown].tolist()} has none: leave it out"
+            )
+        return Scale.of(frame.iloc[:n].to_numpy(float))
+
+    def held_out_rows(self):
+        """Where the time points held out start and stop."""
+        if self.held_out is None:
+            return len(self), len(self)
+        start, last = (self.y.index.get_loc(label) for label in self.held_out)
+        return start, last + 1
+
+    def learnt_parts(self):
+        """Where the parts that are trained on start and stop."""
+        start, stop = self.held_out_rows()
+        return [part for part in ((0, start), (stop, len(self))) if part[0] < part[1]]
 
     def check_same_columns(self, other):
         """Raise ValueError unless another series has the same columns of y and X."""
         for label in ("y", "X"):
-            mine, theirs = getattr(self, label), getattr(other, label)
-            columns = [None if part is None else list(part.columns) for part in (mine, theirs)]
-            if columns[0] != columns[1]:
+            mine, theirs = (
+                None if frame is None else list(frame.columns)
+                for frame in (getattr(self, label), getattr(other, label))
+            )
+            if mine != theirs:
                 raise ValueError(
-                    f"{label} must have the columns that it had in fit, {columns[0]}, got "
-                    f"{columns[1]}"
+                    f"{label} must have the columns that it had in fit, {mine}, got {theirs}"
                 )
 
     def is_revised_by(self, new):
         """Whether another one has values for time points that are already known."""
         return new.y.index[0] <= self.y.index[-1]
 
-    def extended(self, new):
+    def extended(self, new, *, fill):
         """The same series with what another one knows; its values stand where both have one."""
-        y = self._joined(self.y, new.y, new)
-        X = None if self.X is None else self._joined(self.X, new.X, new)
-        return dataclasses.replace(self, y=y, X=X)
+        frames = []
+        for mine, theirs in ((self.y, new.y), (self.X, new.X)):
+            if mine is None:
+                frames.append(None)
+                continue
+            revised = self.is_revised_by(new)
+            both = update_data(mine, theirs) if revised else pd.concat([mine, theirs])
+            frames.append(without_gaps(both, getattr(mine.index, "freq", None), fill=fill))
+        return dataclasses.replace(self, y=frames[0], X=frames[1], end=new.end)
 
-    def _joined(self, mine, theirs, new):
-        return update_data(mine, theirs) if self.is_revised_by(new) else pd.concat([mine, theirs])
+    def with_future(self, X, index, n_needed, *, lagged):
+        """The same series with the rows of `X` at the time points `index`, which come after it.
 
-    def with_exogenous(self, X, index, *, lagged):
-        """The same series with the rows of `X` at the time points `index`, which come after it."""
+        Known ahead, `n_needed` of them must be there; lagged, rows that are not there are NaN.
+        """
         if self.X is None:
             if X is not None:
                 raise ValueError("X must be None: the forecaster was fitted without X, got a frame")
             return self
-        if X is not None and list(X.columns) != list(self.X.columns):
-            raise ValueError(
-                f"X must have the columns that it had in fit, {list(self.X.columns)}, got "
-                f"{list(X.columns)}"
-            )
-        if not len(index):
-            return self
-        if not lagged and (X is None or not index.isin(X.index).all()):
-            raise ValueError(
-                f"X must have a row for every time point from {index[0]} to {index[-1]}, the "
-                "largest of fh: pass it to predict, or fit with exogenous='lagged'"
-            )
-        all_points = self.X.reindex(self.X.index.append(index))
+        given = index[:0]
         if X is not None:
-            all_points.iloc[len(self) :] = X.reindex(index).to_numpy()
-        return dataclasses.replace(self, X=all_points)
+            check_finite("X", X)
+            if list(X.columns) != list(self.X.columns):
+                raise ValueError(
+                    f"X must have the columns that it had in fit, {list(self.X.columns)}, got "
+                    f"{list(X.columns)}"
+                )
+            given = index[np.logical_and.accumulate(index.isin(X.index))]
+        if not lagged and len(given) < n_needed:
+            raise ValueError(
+                f"X must have a row for every time point from {index[0]} to {index[n_needed - 1]}, "
+                "the largest of fh: pass it to predict, or fit with exogenous='lagged'"
+            )
+        if len(given):
+            return dataclasses.replace(self, X=pd.concat([self.X, X.loc[given]]))
+        return self
 
     def standardised(self):
-        """y (n, d) and X (n, k) or None, without gaps, on their scales."""
-        y = self.y_scale.standardised(_filled(self.y.to_numpy(float)))
-        X = None if self.X is None else self.X_scale.standardised(_filled(self.X.to_numpy(float)))
-        return y, X
+        """y (n, d) and X (n or more, k) or None, NaN filled forward, on their scales."""
+        y = self.y_scale.standardised(_filled(self.y))
+        return y, None if self.X is None else self.X_scale.standardised(_filled(self.X))
 
 
-def _filled(values):
-    return pd.DataFrame(values).ffill().bfill().to_numpy()
+def _filled(frame):
+    return pd.DataFrame(frame.to_numpy(float)).ffill().bfill().to_numpy()
 
 
-def series_of(y, X):
+def series_of(y, X, *, fill):
     """The series of frames of sktime, by name: a tuple, of length 0 for a single series.
 
-    Raises ValueError where `X` lacks a time point of `y`, or where a number is infinite.
+    With `fill` a gap in an index becomes rows of NaN, else it is an error. Raises ValueError also
+    where `X` lacks a time point of `y`, or where a number is infinite.
     """
     found = {}
     exogenous = {} if X is None else frames_of(X)
     for name, frame in frames_of(y).items():
-        series = Series(frame)
+        check_finite("y", frame, name)
+        whole, of_series = without_gaps(frame, None, fill=fill), None
         if X is not None:
             of_series = exogenous.get(name)
             if of_series is None or not frame.index.isin(of_series.index).all():
                 raise ValueError(
                     f"X must have a row for every time point of y, but lacks some{_of(name)}"
                 )
-            series.X = of_series.loc[frame.index]
-        for label, part in (("y", series.y), ("X", series.X)):
-            if part is not None and np.isinf(part.to_numpy(float)).any():
-                raise ValueError(
-                    f"{label} must hold finite numbers, got infinity{_of(name)}: replace it, or "
-                    "make it NaN and set missing='ffill'"
-                )
-        found[name] = series
+            check_finite("X", of_series, name)
+            of_series = of_series.reindex(whole.index)
+        found[name] = Series(whole, of_series, end=whole.index[-1])
     return found
 
 
@@ -153,103 +206,42 @@ def _of(name):
     return f" of series {name}" if name else ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """What a network reads to forecast a time point, and what it is to give.
-
-    Parameters
-    ----------
-    n_lags : int
-        Values of y before it.
-    lagged : bool
-        Whether X is that of the time point before, else of the one forecast.
-    n_ahead : int
-        Time points that are forecast at once, from it on.
-    """
-
-    n_lags: int
-    lagged: bool
-    n_ahead: int
-
-    def of_net(self, net, series):
-        """The same for a net that is trained already, on series with these columns.
-
-        Raises ValueError where it cannot read or forecast them.
-        """
-        d, k = series.y.shape[1], 0 if series.X is None else series.X.shape[1]
-        n_outputs, n_inputs = net.module_.weight.shape
-        reading = dataclasses.replace(self, n_ahead=max(self.n_ahead, n_outputs // d))
-        expected = self.n_lags * d + k * (1 if self.lagged else reading.n_ahead)
-        if (n_outputs, n_inputs) != (reading.n_ahead * d, expected):
-            raise ValueError(
-                f"the pretrained network reads {n_inputs} inputs and gives {n_outputs} outputs at "
-                f"a time point, but y of {d} columns and X of {k} need {expected} and "
-                f"{reading.n_ahead * d}: give the columns and options of pretrain, and with "
-                "strategy='direct' no larger fh"
-            )
-        return reading
-
-    def inputs(self, y, X, start, stop):
-        """Channels (C, stop - start) for the time points from `start` on; y's last values first.
-
-        Of y (n, d) and X (n, k) nothing that comes after a time point is read, but X where it is
-        known ahead. Before the first row stands the mean, 0; after the last one, the last.
-        """
-        points = np.arange(start, stop)
-        parts = [_rows(y, points - lag) for lag in range(1, self.n_lags + 1)]
-        if X is not None:
-            shifts = [-1] if self.lagged else range(self.n_ahead)
-            parts += [_rows(X, points + shift) for shift in shifts]
-        return np.concatenate(parts, axis=1).T
-
-    def targets(self, y, is_target):
-        """(n_ahead * d, n): y at and after each time point; NaN but where `is_target` (n, d)."""
-        n, d = y.shape
-        targets = np.full((self.n_ahead, d, n), np.nan)
-        future = np.where(is_target, y, np.nan).T
-        for step in range(min(self.n_ahead, n)):
-            targets[step, :, : n - step] = future[:, step:]
-        targets[:, :, 0] = np.nan  # nothing comes before it
-        return targets.reshape(self.n_ahead * d, n)
+def check_finite(label, frame, name=()):
+    """Raise ValueError where a number is infinite."""
+    if np.isinf(frame.to_numpy(float)).any():
+        raise ValueError(
+            f"{label} must hold finite numbers, got infinity{_of(name)}: replace it, or make it "
+            "NaN and set missing='ffill'"
+        )
 
 
-def _rows(values, points):
-    rows = values[np.minimum(points, len(values) - 1)]
-    return np.where(points[:, None] >= 0, rows, 0.0)
+def without_gaps(frame, freq, *, fill):
+    """The frame with a row for every time point from its first to its last."""
+    whole = _whole_index(frame.index, freq)
+    if len(whole) == len(frame.index):
+        return frame.set_axis(whole)
+    if not fill:
+        raise ValueError(
+            f"the index of y must have no gaps, got {len(frame.index)} of {len(whole)} time points "
+            f"from {whole[0]} to {whole[-1]}: set missing='ffill', or number the rows "
+            "(reset_index)"
+        )
+    return frame.reindex(whole)
 
 
-def windows(n, length):
-    """Parts (start, fresh, stop) of n time points, each as long as `length` at most.
-
-    The points from `fresh` on are no other window's; those before are the past they are seen with.
-    """
-    half = n if length is None else length // 2
-    if n <= 2 * half:
-        return [(0, 0, n)]
-    starts = range(0, n - half, half)
-    return [(start, start + half if start else 0, min(n, start + 2 * half)) for start in starts]
-
-
-def window_start(n, length):
-    """Where the window of the time point after `n` known ones begins."""
-    return windows(n + 1, length)[-1][0]
-
-
-def training_rows(series, reading, window_length, parts):
-    """Inputs and targets of windows of a series, with the time points of `parts` as targets.
-
-    `parts` are pairs (start, stop); windows end with the last of them, those without a target are
-    left out. List of pairs, (C, w) and (n_outputs, w), NaN where there is no target.
-    """
-    y, X = series.standardised()
-    is_target = np.zeros(y.shape, dtype=bool)
-    for start, stop in parts:
-        is_target[start:stop] = series.y.notna().to_numpy()[start:stop]
-    targets = reading.targets(y, is_target)
-    rows = []
-    for start, fresh, stop in windows(parts[-1][1], window_length):
-        row = targets[:, start:stop].copy()
-        row[:, : fresh - start] = np.nan
-        if np.isfinite(row).any():
-            rows.append((reading.inputs(y, X, start, stop), row))
-    return rows
+def _whole_index(index, freq):
+    first, last = index[0], index[-1]
+    if isinstance(index, pd.PeriodIndex):
+        return pd.period_range(first, last, freq=index.freq, name=index.name)
+    if not isinstance(index, pd.DatetimeIndex):
+        return pd.RangeIndex(int(first), int(last) + 1, name=index.name)
+    freq = freq or index.freq or (pd.infer_freq(index) if len(index) > 2 else None)
+    if freq is None and len(index) < 3:
+        return index
+    whole = None if freq is None else pd.date_range(first, last, freq=freq, name=index.name)
+    if whole is None or not index.isin(whole).all():
+        raise ValueError(
+            "the index of y must be of one frequency, got dates without one, the first "
+            f"{first}: y.asfreq(...) gives them one and makes the gaps NaN"
+        )
+    return whole

@@ -116,10 +116,8 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
     chooses = options.restore_best is not None or options.fine_tune_rounds > 0
     if one_epoch:
         kept = contextlib.nullcontext()
-        callbacks = [
-            ("divergence", DivergenceCheck(options._against_divergence)),
-            *(options.callbacks or []),
-        ]
+        check = DivergenceCheck(options._against_divergence)
+        callbacks = [("divergence", check), *(options.callbacks or [])]
     else:
         kept = kept_memory()
         callbacks = callbacks_of(options, validated=valid is not None, chooses_an_epoch=chooses)

@@ -170,15 +170,15 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
     def _reading(self, series, fh, pretrained):
         n_direct = None
         if self.strategy == "direct":
-            farthest = [steps_of(fh, one.cutoff).max() for one in series.values() if fh is not None]
-            n_direct = max(1, *farthest, 1)
+            known = [] if fh is None else series.values()
+            n_direct = int(max([1, *(steps_of(fh, one.cutoff).max() for one in known)]))
         any_series = next(iter(series.values()))
         reading = Reading(
             n_columns=any_series.y.shape[1],
             X_columns=None if any_series.X is None else tuple(any_series.X.columns),
             n_lags=int(self.n_lags),
             lagged=self.exogenous == "lagged",
-            n_direct=None if n_direct is None else int(n_direct),
+            n_direct=n_direct,
         )
         return reading if pretrained is None else reading.taken_from(pretrained)
 

@@ -57,6 +57,14 @@ PUBLISHED = {
     "Comb. 2": ([1e-6, 2e-5, 5e-5, 6e-3, 1e-2], [0.699, 0.303, 0.178, 0.213, 0.117]),
     "Comb. 3": ([4e-6, 5e-6, 2e-6, 2e-6, 7e-6], [0.699, 0.230, 0.209, 4.48, 0.230]),
 }
+#: Colours that the colour-blind tell apart (Okabe and Ito), and dashes.
+LINES = [
+    ("#0072b2", "-"),
+    ("#e69f00", "--"),
+    ("#009e73", "-."),
+    ("#d55e00", ":"),
+    ("#cc79a7", "-"),
+]
 #: What the honest protocol chooses from, by validation loss.
 SETTINGS = [
     {"baseline": baseline, "input_noise": noise}
@@ -198,12 +206,9 @@ def draw_losses(losses, out):
     """Test loss by epoch, a panel for each fold."""
     figure, axes = plt.subplots(1, N_FOLDS, figsize=(16, 3.6), sharey=True, layout="constrained")
     for fold, ax in enumerate(axes):
-        for (name, of_folds), style in zip(
-            losses.items(), ("-", "--", "-.", ":", "-"), strict=True
-        ):
+        for (name, of_folds), (color, style) in zip(losses.items(), LINES, strict=True):
             epochs = np.arange(1, len(of_folds[fold]) + 1)
-            width = 2.2 if name == "Comb. 3" else 1.4
-            ax.plot(epochs, of_folds[fold], style, label=name, linewidth=width)
+            ax.plot(epochs, of_folds[fold], style, color=color, label=name, linewidth=1.4)
         ax.set(title=f"Fold {fold + 1}", xlabel="Epoch", ylim=(0, 1.5))
     axes[0].set_ylabel("Test loss (variance of T_PK = 1)")
     axes[-1].legend()

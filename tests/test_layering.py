@@ -19,7 +19,7 @@ FLOORS = [
     ["recipes", "datasets", "forecasting"],
     ["__init__"],
     ["discovery"],
-    ["demo", "adapters"],
+    ["demo", "adapters", "benchmark"],
     ["cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,0 +1,89 @@
+"""Splits of archive data sets, and what is put before estimators that do not take all of them."""
+
+import numpy as np
+
+from skts.datasets import SPLITS, load_ucr
+
+
+def load_split(name, archive, resample=0):
+    """Training and test part of a data set, and facts about it.
+
+    Parameters
+    ----------
+    name : str
+    archive : str, path or None
+        As `path` of skts.datasets.load_ucr.
+    resample : int, default=0
+        0: the archive's own split. Others: all its series drawn anew, from that seed, each class as
+        often in the training part as in the archive's.
+
+    Returns
+    -------
+    (X, y), (X_test, y_test), facts
+    """
+    parts = [load_ucr(name, split=split, path=archive) for split in SPLITS]
+    if resample:
+        parts = _drawn_anew(*parts, resample)
+    (X, y), (X_test, _) = parts
+    series = [*X, *X_test]
+    lengths = [x.shape[-1] for x in series]
+    facts = {
+        "n_train": len(X),
+        "n_test": len(X_test),
+        "n_classes": len(np.unique(y)),
+        "n_channels": series[0].shape[0] if series[0].ndim == 2 else 1,
+        "length": max(lengths),
+        "unequal_length": min(lengths) < max(lengths),
+        "missing": any(np.isnan(x).any() for x in series),
+    }
+    return *parts, facts
+
+
+def _drawn_anew(train, test, seed):
+    labels = np.concatenate([train[1], test[1]])
+    series = [*train[0], *test[0]]
+    rng, chosen = np.random.default_rng(seed), []
+    for label, count in zip(*np.unique(train[1], return_counts=True), strict=True):
+        chosen.append(rng.permutation(np.flatnonzero(labels == label))[:count])
+    chosen = np.sort(np.concatenate(chosen))
+    left = np.setdiff1d(np.arange(len(labels)), chosen)
+    stacked = np.stack if isinstance(train[0], np.ndarray) else list
+    return [(stacked([series[i] for i in rows]), labels[rows]) for rows in (chosen, left)]
+
+
+def prepared(estimator, facts, *, own):
+    """The estimator, able to take what the data set has.
+
+    Returns
+    -------
+    estimator
+        Of skts with ``missing="interpolate"`` where values are missing. Of sktime, where it does
+        not take them itself, behind sktime's imputer, and behind a padding to the longest series
+        of both parts.
+    list of str
+        What is done to the series.
+    """
+    if own:
+        if not facts["missing"]:
+            return estimator, []
+        return estimator.set_params(missing="interpolate"), ["interpolated"]
+    from sktime.transformations.impute import Imputer
+    from sktime.transformations.padder import PaddingTransformer
+
+    done = []
+    if facts["unequal_length"] and not estimator.get_tag("capability:unequal_length"):
+        estimator = PaddingTransformer(pad_length=facts["length"]) * estimator
+        done.append("padded with zeros")
+    if facts["missing"] and not estimator.get_tag("capability:missing_values"):
+        estimator = Imputer(method="linear") * estimator
+        done.append("interpolated")
+    return estimator, done[::-1]
+
+
+def container(X, *, own):
+    """Series as an estimator takes them: of skts any, of sktime a panel."""
+    if own or isinstance(X, np.ndarray):
+        return X if own or X.ndim == 3 else X[:, None]
+    import pandas as pd
+
+    return [pd.DataFrame(x.T) for x in X]

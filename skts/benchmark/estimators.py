@@ -1,0 +1,85 @@
+"""Estimators of a study, by name.
+
+A name is that of a classifier of skts, with or without "Classifier" (``LSTMFCN``), or ``sktime:``
+and what sktime's ``craft`` takes (``sktime:RocketClassifier(rocket_transform='minirocket')``).
+"""
+
+import functools
+import inspect
+
+from skts import recipes
+from skts.base import SeriesEstimator
+from skts.discovery import all_estimators
+
+FOREIGN = "sktime:"
+
+
+def recipe_names():
+    """Names of the recipes."""
+    found = [name for name, value in vars(recipes).items() if isinstance(value, dict)]
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+@functools.cache
+def _classifiers():
+    found = all_estimators("classifier")
+    return {name: cls for name, cls in found if issubclass(cls, SeriesEstimator)}
+
+
+def full_name(name):
+    """The name in full: of a class of skts, or as it is of sktime.
+
+    Raises ValueError where skts has no such classifier.
+    """
+    if not is_own(name):
+        return name
+    for full in (name, f"{name}Classifier"):
+        if full in _classifiers():
+            return full
+    short = ", ".join(full.removesuffix("Classifier") for full in _classifiers())
+    raise ValueError(f"an estimator must be one of {short}, or {FOREIGN}NAME(...), got {name!r}")
+
+
+def is_own(name):
+    """Whether an estimator of that name is of skts."""
+    return not name.startswith(FOREIGN)
+
+
+def has_option(name, option):
+    """Whether the estimator of that name is of skts and has the option."""
+    if not is_own(name):
+        return False
+    return option in inspect.signature(_classifiers()[full_name(name)]).parameters
+
+
+def make(name, *, recipe=None, options=(), seed=None):
+    """The estimator of that name, unfitted, all its random states from `seed`.
+
+    Raises ValueError where there is none, or an option has an unfit value.
+    """
+    if not is_own(name):
+        return _crafted(name, seed)
+    training = {} if recipe is None else getattr(recipes, recipe)
+    if unknown := [option for option in training if not has_option(name, option)]:
+        raise ValueError(f"the recipe {recipe} does not fit {name}, which has no {unknown}")
+    cls = _classifiers()[full_name(name)]
+    estimator = cls(**(training | dict(options) | {"random_state": seed}))
+    estimator._check_options()
+    return estimator
+
+
+def _crafted(name, seed):
+    from sktime.classification.base import BaseClassifier
+    from sktime.registry import craft
+
+    spec = name.removeprefix(FOREIGN)
+    if "random_state" in spec:
+        raise ValueError(f"random_state comes from the seeds of the study: leave it out of {name}")
+    try:
+        estimator = craft(spec if "(" in spec else f"{spec}()", safe=True)
+    except (ImportError, NameError, SyntaxError, TypeError, ValueError) as error:
+        raise ValueError(f"{name!r} names no estimator of sktime: {error}") from error
+    if not isinstance(estimator, BaseClassifier):
+        raise ValueError(f"{name!r} must be a classifier, got {type(estimator).__name__}")
+    random_states = [p for p in estimator.get_params() if p.rpartition("__")[2] == "random_state"]
+    return estimator.set_params(**dict.fromkeys(random_states, seed))

@@ -1,0 +1,130 @@
+"""What a study consists of. Pure: nothing is trained, read from an archive or written here."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+
+from skts.benchmark.estimators import full_name, has_option, is_own, make, recipe_names
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training and its scores on the test split: one row of the results.
+
+    Attributes
+    ----------
+    dataset : str
+    estimator : str
+        See skts.benchmark.estimators.
+    recipe : str or None
+        A name of skts.recipes.
+    options : tuple of (name, value)
+        Beside the recipe and the estimator's defaults.
+    candidates : tuple of (name, values)
+        Options that are chosen by cross-validation on the training split.
+    seed : int
+    resample : int
+        0 is the archive's own split; others are drawn from both its parts, stratified by class.
+    """
+
+    dataset: str
+    estimator: str
+    recipe: str | None = None
+    options: tuple = ()
+    candidates: tuple = ()
+    seed: int = 0
+    resample: int = 0
+
+    @property
+    def key(self):
+        """A name of this run, the same in every process."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def model(self):
+        """The estimator with all that sets it apart in a study but the seed."""
+        parts = [self.estimator.removesuffix("()")]
+        parts += [self.recipe] if self.recipe else []
+        parts += [f"{name}={value}" for name, value in self.options]
+        parts += [f"{name} of {'/'.join(map(str, values))}" for name, values in self.candidates]
+        return " ".join(parts)
+
+
+def plan_runs(
+    datasets, estimators, *, recipe=None, fixed=None, grid=None, select=(), seeds=1, resamples=(0,)
+):
+    """Every run of a study, data set by data set.
+
+    Parameters
+    ----------
+    datasets, estimators : list of str
+    recipe : str, optional
+        A name of skts.recipes, for the estimators of skts.
+    fixed : dict, optional
+        Options of the estimators of skts that have them.
+    grid : dict of lists, optional
+        Values of options: a run for each combination, of the estimators that have them.
+    select : list of str, optional
+        Names in `grid` that one run chooses on the training split, by cross-validation.
+    seeds : int, default=1
+    resamples : list of int, default=(0,)
+
+    Returns
+    -------
+    list of Run, none twice
+
+    Raises
+    ------
+    ValueError
+        Where an estimator, recipe or option is unknown, or an option has an unfit value.
+    """
+    fixed, grid, select = fixed or {}, grid or {}, sorted(set(select))
+    estimators = list(dict.fromkeys(map(full_name, estimators)))
+    _check_numbers(seeds, resamples)
+    _check(estimators, recipe, fixed, grid, select)
+    runs = {}
+    for dataset, resample, estimator in itertools.product(datasets, resamples, estimators):
+        own = {name: values for name, values in grid.items() if has_option(estimator, name)}
+        shared = [(name, value) for name, value in fixed.items() if has_option(estimator, name)]
+        varied = [[(n, v) for v in values] for n, values in own.items() if n not in select]
+        for combination, seed in itertools.product(itertools.product(*varied), range(seeds)):
+            run = Run(
+                dataset=dataset,
+                estimator=estimator,
+                recipe=recipe if is_own(estimator) else None,
+                options=tuple(sorted([*shared, *combination])),
+                candidates=tuple((name, tuple(own[name])) for name in select if name in own),
+                seed=seed,
+                resample=resample,
+            )
+            runs[run.key] = run
+    return list(runs.values())
+
+
+def _check_numbers(seeds, resamples):
+    if seeds < 1 or min(resamples, default=-1) < 0:
+        raise ValueError(
+            f"seeds must be at least 1, resamples not negative, got {seeds}, {list(resamples)}"
+        )
+
+
+def _check(estimators, recipe, fixed, grid, select):
+    if recipe is not None and recipe not in recipe_names():
+        raise ValueError(f"recipe must be one of {', '.join(recipe_names())}, got {recipe!r}")
+    if twice := sorted(set(fixed) & set(grid)):
+        raise ValueError(f"an option is either fixed or in the grid, but {twice} are both")
+    if unknown := [name for name in select if name not in grid]:
+        raise ValueError(f"select needs values in the grid to choose from, got none for {unknown}")
+    for name in (*fixed, *grid):
+        if name in ("random_state", "device"):
+            raise ValueError(f"{name} is no option of a plan: give seeds, or a device for all")
+        if not any(has_option(estimator, name) for estimator in estimators):
+            raise ValueError(f"none of {', '.join(estimators)} has an option {name!r}")
+    for estimator in estimators:
+        own = {n: v for n, v in fixed.items() if has_option(estimator, n)}
+        make(estimator, recipe=recipe, options=own)
+        for name, values in grid.items():
+            for value in values if has_option(estimator, name) else ():
+                make(estimator, recipe=recipe, options=own | {name: value})

@@ -1,0 +1,105 @@
+"""The results of a study in a folder: rows that are only ever added, and predictions."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+ROWS = "rows.jsonl"
+
+
+class Store:
+    """Results in a folder: ``rows.jsonl``, a row for each line, and ``predictions/KEY.npz``.
+
+    A line counts once its end is written. What a process that was killed left half written is cut
+    off by the next one that adds rows; one at a time may do that.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    @property
+    def _file(self):
+        return self.folder / ROWS
+
+    def rows(self):
+        """The last row of each run, in the order in which the runs came first."""
+        if not self._file.exists():
+            return []
+        *lines, _ = self._file.read_bytes().split(b"\n")  # behind the last end: nothing, or half
+        found = {}
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ValueError(
+                    f"line {number} of {self._file} is damaged: remove it, to have its run again"
+                ) from error
+            found[row["key"]] = row
+        return list(found.values())
+
+    def predictions(self, key):
+        """Labels of the test series, classes, and the probability of each: a dict of arrays."""
+        with np.load(self.folder / "predictions" / f"{key}.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    @contextlib.contextmanager
+    def writing(self):
+        """For the time in which this process may add rows.
+
+        Raises
+        ------
+        OSError
+            Where the folder cannot be written to.
+        RuntimeError
+            Where another process adds rows.
+        """
+        (self.folder / "predictions").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RuntimeError(
+                f"another process is adding to {self.folder}: wait for its end or use another"
+            ) from error
+        try:
+            self._cut_off_half_a_row()
+            yield self
+        finally:
+            lock.release()
+
+    def _cut_off_half_a_row(self):
+        with self._file.open("ab+") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+
+    def add(self, row, arrays):
+        """Add a row, and first its predictions, so that no row is without them."""
+        try:
+            self._add(row, arrays)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror}: no more can be written to {self.folder}, what is there is "
+                "safe. Make room, and repeat the command",
+            ) from error
+
+    def _add(self, row, arrays):
+        if arrays:
+            path = self.folder / "predictions" / f"{row['key']}.npz"
+            half = path.with_suffix(".half")
+            with half.open("wb") as file:
+                np.savez_compressed(file, **arrays)
+                _to_disk(file)
+            half.replace(path)
+        with self._file.open("ab") as file:
+            file.write(json.dumps(row).encode() + b"\n")
+            _to_disk(file)
+
+
+def _to_disk(file):
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,344 @@
+"""Studies: what is planned, what is stored, and what is left after a kill."""
+
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skts.benchmark import Run, Store, plan_runs, run_study
+from skts.benchmark.command import datasets_of, grid_of, options_of, split_outside_brackets
+from skts.benchmark.data import load_split
+from skts.benchmark.run import execute
+
+SMALL = {"max_epochs": 1, "filters": (8,), "kernel_sizes": (3,)}
+BENCH = [sys.executable, "-m", "skts.cli", "bench", "run"]
+STUDY = ["--datasets", "ItalyPowerDemand,UnitTest", "--estimators", "FCN", "--seeds", "20"]
+STUDY += ["--set", "max_epochs=2", "--set", "filters=(8,)", "--set", "kernel_sizes=(3,)"]
+
+
+def bench(out, *options, **kwargs):
+    command = [*BENCH, "--out", str(out), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, **kwargs)
+
+
+def small_runs(n_seeds=2):
+    return plan_runs(["ItalyPowerDemand"], ["FCN"], fixed=SMALL, seeds=n_seeds)
+
+
+class TestPlan:
+    def test_every_combination_once(self):
+        grid = {"n_cells": [8, 64], "dropout": [0.5]}
+        runs = plan_runs(["A", "B"], ["LSTMFCN", "FCN"], grid=grid, seeds=3, resamples=(0, 1))
+        assert len(runs) == len({run.key for run in runs}) == 2 * 2 * (2 + 1) * 3
+        assert {run.model for run in runs} == {
+            "LSTMFCNClassifier dropout=0.5 n_cells=8",
+            "LSTMFCNClassifier dropout=0.5 n_cells=64",
+            "FCNClassifier",
+        }
+
+    def test_options_go_to_those_that_have_them(self):
+        estimators = ["LSTMFCN", "FCN", "sktime:DummyClassifier"]
+        fixed = {"n_cells": 4, "max_epochs": 3}
+        lstm, fcn, foreign = plan_runs(["A"], estimators, recipe="karim2017", fixed=fixed)
+        assert lstm.options == (("max_epochs", 3), ("n_cells", 4))
+        assert fcn.options == (("max_epochs", 3),)
+        assert (foreign.options, foreign.recipe) == ((), None)
+
+    def test_candidates_are_chosen_within_one_run(self):
+        (run,) = plan_runs(["A"], ["LSTMFCN"], grid={"n_cells": [4, 8]}, select=["n_cells"])
+        assert run.candidates == (("n_cells", (4, 8)),)
+        assert run.model == "LSTMFCNClassifier n_cells of 4/8"
+
+    def test_names_of_one_thing_are_one(self):
+        assert len(plan_runs(["A"], ["FCN", "FCNClassifier"])) == 1
+        ours, theirs = plan_runs(["A"], ["SELSTMFCN", "sktime:DummyClassifier"])
+        assert (ours.model, theirs.model) == ("SELSTMFCNClassifier", "sktime:DummyClassifier")
+
+    def test_a_key_is_the_same_in_every_process(self):
+        assert Run(dataset="A", estimator="FCN", options=(("lr", 0.1),)).key == "8e56817253797fdc"
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"recipe": "none"}, "recipe must be one of columbia2024, "),
+            ({"fixed": {"cells": 3}}, "none of LSTMFCNClassifier has an option 'cells'"),
+            ({"fixed": {"n_cells": 0}}, "n_cells of LSTMFCNClassifier must be an integer"),
+            ({"grid": {"n_cells": [8, 0]}}, "n_cells of LSTMFCNClassifier must be an integer"),
+            ({"fixed": {"lr": 1.0}, "grid": {"lr": [1.0]}}, r"but \['lr'\] are both"),
+            ({"select": ["lr"]}, r"got none for \['lr'\]"),
+            ({"grid": {"random_state": [1, 2]}}, "random_state is no option of a plan"),
+            ({"fixed": {"device": "cpu"}}, "device is no option of a plan"),
+            ({"seeds": 0}, "seeds must be at least 1"),
+            ({"resamples": [-1]}, "resamples not negative"),
+        ],
+    )
+    def test_mistakes(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            plan_runs(["A"], ["LSTMFCN"], **options)
+
+    def test_a_recipe_that_does_not_fit(self):
+        with pytest.raises(ValueError, match=r"does not fit FCN.*, which has no \['residual'\]"):
+            plan_runs(["A"], ["LSTMFCN", "FCN"], recipe="columbia2024_replication")
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("Nothing", "an estimator must be one of"),
+            ("SeedEnsemble", "an estimator must be one of"),
+            ("sktime:Nope", "names no estimator"),
+            ("sktime:import os", "names no estimator"),
+            ("sktime:NaiveForecaster", "must be a classifier, got NaiveForecaster"),
+            ("sktime:LogisticRegression", "must be a classifier, got LogisticRegression"),
+            ("sktime:RocketClassifier(random_state=3)", "comes from the seeds of the study"),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:The default of config")  # of sktime's forecasters
+    def test_no_such_estimator(self, name, message):
+        with pytest.raises(ValueError, match=message):
+            plan_runs(["A"], [name])
+
+
+class TestRun:
+    def test_a_row_tells_all(self):
+        (run,) = small_runs(1)
+        row, arrays = execute(run, None, "cpu")
+        assert row["status"] == "done", row
+        assert row["key"] == run.key
+        assert (row["n_train"], row["n_test"], row["n_classes"], row["length"]) == (67, 1029, 2, 24)
+        assert row["epochs"] == 1
+        assert row["accuracy"] == np.mean(arrays["y_pred"] == arrays["y_test"])
+        assert arrays["probabilities"].shape == (1029, 2)
+        assert (row["parameters"]["filters"], row["parameters"]["lr"]) == ("(8,)", "0.005")
+        assert {"torch", "python", "skts", "commit"} <= row["versions"].keys()
+        assert row["peak_memory"] > 2**20
+        assert json.loads(json.dumps(row))["key"] == run.key
+        again, _ = execute(run, None, "cpu")
+        assert again["log_loss"] == row["log_loss"]
+
+    def test_a_foreign_estimator(self):
+        (run,) = plan_runs(["UnitTest"], ["sktime:DummyClassifier"])
+        row, _ = execute(run, None)
+        assert row["status"] == "done", row
+        assert row["epochs"] is None
+
+    def test_a_failure_is_a_row(self):
+        (run,) = plan_runs(["NoSuchSet"], ["FCN"], fixed=SMALL)
+        row, arrays = execute(run, None, "cpu")
+        assert (row["status"], arrays) == ("failed", {})
+        assert row["error"].startswith("FileNotFoundError: data set 'NoSuchSet'")
+        assert "Traceback" in row["traceback"]
+
+    def test_an_option_is_chosen_on_the_training_part(self, tmp_path):
+        options = tuple((SMALL | {"max_epochs": 30}).items())
+        lr = ("lr", (1e-9, 1e-2))
+        run = Run(dataset="Odd", estimator="FCNClassifier", options=options, candidates=(lr,))
+        write_archive(tmp_path, "unequal_length", swapped=True)  # what is learnt is wrong there
+        row, _ = execute(run, tmp_path, "cpu")
+        assert row["status"] == "done", row
+        assert row["chosen"] == {"lr": 1e-2}
+        assert row["accuracy"] < 0.5
+
+    def test_resamples_keep_the_classes(self):
+        (_, y), (_, y_test), _ = load_split("ItalyPowerDemand", None)
+        (X1, y1), (X1_test, y1_test), facts = load_split("ItalyPowerDemand", None, 1)
+        (X2, _), _, _ = load_split("ItalyPowerDemand", None, 2)
+        for drawn, original in ((y1, y), (y1_test, y_test)):
+            counts = [np.unique(labels, return_counts=True)[1] for labels in (drawn, original)]
+            np.testing.assert_array_equal(*counts)
+        assert facts["n_train"] == len(X1) == 67
+        assert not np.array_equal(X1, X2)
+        assert len(np.unique(np.concatenate([X1, X1_test]), axis=0)) == 67 + 1029
+
+    @pytest.mark.parametrize("kind", ["missing", "unequal_length"])
+    @pytest.mark.parametrize("estimator", ["FCN", "sktime:SummaryClassifier"])
+    def test_unequal_lengths_and_missing_values(self, estimator, kind, tmp_path):
+        write_archive(tmp_path, kind)
+        (run,) = plan_runs(["Odd"], [estimator], fixed=None if ":" in estimator else SMALL)
+        row, _ = execute(run, tmp_path, "cpu")
+        assert row["status"] == "done", row["traceback"]
+        assert row[kind]
+        own = estimator == "FCN"
+        expected = {"missing": ["interpolated"], "unequal_length": ["padded with zeros"]}
+        assert row["prepared"] == ([] if own and kind == "unequal_length" else expected[kind])
+
+
+def write_archive(folder, kind, *, swapped=False):
+    rng = np.random.default_rng(0)
+    (folder / "Odd").mkdir()
+    for split in ("TRAIN", "TEST"):
+        lines = []
+        for i in range(24):
+            values = [f"{v:.3f}" for v in rng.normal(size=20) + 3 * (i % 2)]
+            if kind == "missing":
+                values[3] = "NaN"
+            else:
+                values[10 + i % 7 :] = ["NaN"] * (10 - i % 7)
+            label = 1 - i % 2 if swapped and split == "TEST" else i % 2
+            lines.append("\t".join([str(label), *values]))
+        (folder / "Odd" / f"Odd_{split}.tsv").write_text("\n".join(lines))
+
+
+class TestStore:
+    def test_a_changed_plan_adds_rows(self, tmp_path):
+        rows = run_study(small_runs(), tmp_path, device="cpu").rows()
+        run_study(small_runs(3), tmp_path, device="cpu")
+        assert [row["seed"] for row in Store(tmp_path).rows()] == [0, 1, 2]
+        assert Store(tmp_path).rows()[:2] == rows
+
+    def test_failures_are_done_again_where_asked(self, tmp_path):
+        runs = plan_runs(["Odd"], ["FCN"], fixed=SMALL)
+        (tmp_path / "archive").mkdir()
+        where = {"archive": tmp_path / "archive", "device": "cpu"}
+        (row,) = run_study(runs, tmp_path / "out", **where).rows()
+        assert row["status"] == "failed"
+        write_archive(tmp_path / "archive", "missing")
+        assert run_study(runs, tmp_path / "out", **where).rows() == [row]
+        (row,) = run_study(runs, tmp_path / "out", **where, retry_failed=True).rows()
+        assert row["status"] == "done"
+
+    @pytest.mark.parametrize("half", [b"{", b'{"key": "x", "sta', b"\xff"])
+    def test_half_a_row_is_done_again(self, tmp_path, half):
+        run_study(small_runs(2), tmp_path, device="cpu")
+        file = tmp_path / "rows.jsonl"
+        file.write_bytes(file.read_bytes().splitlines(keepends=True)[0] + half)
+        assert len(Store(tmp_path).rows()) == 1
+        run_study(small_runs(2), tmp_path, device="cpu")
+        assert [row["seed"] for row in Store(tmp_path).rows()] == [0, 1]
+
+    def test_a_damaged_row_is_named(self, tmp_path):
+        (tmp_path / "rows.jsonl").write_bytes(b"\0\0\0\n")
+        with pytest.raises(ValueError, match=r"line 1 of .* is damaged"):
+            Store(tmp_path).rows()
+
+    def test_one_process_at_a_time(self, tmp_path):
+        with Store(tmp_path).writing(), pytest.raises(RuntimeError, match="another process is"):
+            run_study(small_runs(1), tmp_path)
+        assert len(run_study(small_runs(1), tmp_path, device="cpu").rows()) == 1
+
+    def test_a_folder_that_cannot_be(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(OSError, match="file"):
+            run_study(small_runs(1), tmp_path / "file" / "out")
+
+    def test_a_full_disk_ends_the_study(self, tmp_path):
+        def limited():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+        done = bench(tmp_path, *STUDY, preexec_fn=limited)
+        assert done.returncode == 2
+        assert "File too large: no more can be written to" in done.stderr
+        assert len(Store(tmp_path).rows()) < 40
+        assert bench(tmp_path, *STUDY).returncode == 0
+        assert len(Store(tmp_path).rows()) == 40
+
+
+class TestCommand:
+    def test_words(self, tmp_path):
+        cells = {"n_cells": [8, 64], "cell": ["gru", "lstm"]}
+        assert grid_of(["n_cells=8,64", "cell=gru,lstm"]) == cells
+        assert grid_of(["filters=(8,16),[4]"]) == {"filters": [(8, 16), [4]]}
+        assert options_of(["class_weight={1:2,3:4}"]) == {"class_weight": {1: 2, 3: 4}}
+        nested = "sktime:A(b=B(c=1),e=3)"
+        assert split_outside_brackets(f"FCN, {nested}") == ["FCN", nested]
+        (tmp_path / "names").write_text("A\nB\n")
+        assert datasets_of(f"@{tmp_path / 'names'}", None) == ["A", "B"]
+        assert "GunPoint" in datasets_of("all", None)
+
+    def test_words_that_are_wrong(self, tmp_path):
+        for wrong in ("n_cells", "=3", "n_cells="):
+            with pytest.raises(ValueError, match="must be name=value"):
+                grid_of([wrong])
+        with pytest.raises(ValueError, match="n_cells is given twice"):
+            grid_of(["n_cells=8", "n_cells=64"])
+        for wrong in ("(8,16", "A,,B", "A)"):
+            with pytest.raises(ValueError, match="all brackets closed"):
+                split_outside_brackets(wrong)
+        with pytest.raises(ValueError, match=r"holds no data sets of the names \['A'\]"):
+            datasets_of("A", tmp_path)
+
+    def test_a_dry_run_trains_nothing(self, tmp_path):
+        done = bench(tmp_path / "out", *STUDY, "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert "40 runs, 0 of them done before" in done.stdout
+        assert "the others take about " in done.stdout
+        assert not (tmp_path / "out").exists()
+
+    def test_a_mistake_is_told_in_a_line(self, tmp_path):
+        done = bench(tmp_path, "--datasets", "A", "--estimators", "Nothing")
+        assert done.returncode == 2
+        assert "an estimator must be one of" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_survives_twenty_kills(self, tmp_path):
+        rng, command = random.Random(0), [*BENCH, "--out", str(tmp_path), *STUDY, "--n-jobs", "2"]
+        for kill in range(20):
+            before = Store(tmp_path).rows()
+            quiet = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
+            process = subprocess.Popen(command, start_new_session=True, **quiet)
+            if kill % 4:  # else while it starts
+                wait_for(lambda old=before: Store(tmp_path).rows() != old, process)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(0, 0.3))
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            assert Store(tmp_path).rows()[: len(before)] == before
+        assert bench(tmp_path, *STUDY).returncode == 0
+        rows = Store(tmp_path).rows()
+        assert len(rows) == len((tmp_path / "rows.jsonl").read_bytes().splitlines()) == 40
+        assert {row["status"] for row in rows} == {"done"}
+        for row in rows:
+            assert Store(tmp_path).predictions(row["key"])["probabilities"].shape[1] == 2
+
+    def test_a_killed_worker_costs_no_row(self, tmp_path):
+        command = [*BENCH, "--out", str(tmp_path), *STUDY, "--n-jobs", "2"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_for(lambda: len(Store(tmp_path).rows()) > 3, process)
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        assert process.wait(timeout=600) == 0
+        rows = Store(tmp_path).rows()
+        assert (len(rows), {row["status"] for row in rows}) == (40, {"done"})
+
+    def test_a_run_whose_process_is_killed_twice_has_failed(self, tmp_path):
+        options = ["--datasets", "ItalyPowerDemand", "--estimators", "FCN"]
+        options += ["--set", "max_epochs=1000000", "--set", "target_loss=0.0"]
+        process = subprocess.Popen([*BENCH, "--out", str(tmp_path), *options])
+        killed = set()
+        while len(killed) < 2:
+            wait_for(lambda: set(busy_workers_of(process)) - killed, process)
+            assert process.poll() is None
+            killed.add(busy_workers_of(process)[0])
+            os.kill(max(killed, key=lambda pid: pid in busy_workers_of(process)), signal.SIGKILL)
+        assert process.wait(timeout=600) == 1
+        (row,) = Store(tmp_path).rows()
+        assert row["status"] == "failed"
+        assert row["error"].startswith("TerminatedWorkerError")
+
+
+def wait_for(condition, process):
+    while not condition() and process.poll() is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
+
+
+def workers_of(process):
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [int(c) for c in children if b"LokyProcess" in Path(f"/proc/{c}/cmdline").read_bytes()]
+
+
+def busy_workers_of(process):
+    """Those that have worked for some seconds: they are in training."""
+    found = []
+    for worker in workers_of(process):
+        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+        if int(fields[11]) / os.sysconf("SC_CLK_TCK") > 8:
+            found.append(worker)
+    return found

@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 from sklearn.metrics import get_scorer
 
 import skts
-from skts.datasets import load_ucr
+from skts.datasets import load_ucr_parts
 
 SIXTEEN = (
     "SonyAIBORobotSurface1 ItalyPowerDemand MoteStrain TwoLeadECG ECGFiveDays CBF GunPoint Coffee "
@@ -37,7 +37,7 @@ def option(text):
 
 
 def score(estimator, options, dataset, seed, args):
-    train, test = (load_ucr(dataset, split, args.data) for split in ("train", "test"))
+    train, test = load_ucr_parts(dataset, args.data)
     clf = getattr(skts, estimator)(random_state=seed, **options)
     if args.members > 1:
         clf = skts.SeedEnsembleClassifier(clf, n_estimators=args.members)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from skts import LSTMFCNClassifier, recipes
-from skts.datasets import list_ucr, load_ucr
+from skts.datasets import list_ucr, load_ucr_parts
 
 QUICK = {
     "throughput.py": "--shapes 20x1x16 --repeats 1 --epochs 1 --n-predicted 100",
@@ -43,7 +43,7 @@ def archive(args):
     options |= {"missing": "interpolate"} | ({"max_epochs": 2} if args.quick else {})
     accuracies, began = {n_cells: [] for n_cells in args.cells}, time.perf_counter()
     for name in names:
-        train, test = (load_ucr(name, part, args.data) for part in ("train", "test"))
+        train, test = load_ucr_parts(name, args.data)
         for n_cells in args.cells:
             clf = LSTMFCNClassifier(n_cells=n_cells, **options).fit(*train)
             accuracies[n_cells].append(clf.score(*test))

@@ -21,7 +21,7 @@ import numpy as np
 from accuracy import SIXTEEN
 
 from skts import LSTMFCNClassifier, recipes
-from skts.datasets import load_ucr
+from skts.datasets import load_ucr, load_ucr_parts
 
 RECIPES = {"default": {}, "karim2017": recipes.karim2017}
 
@@ -48,7 +48,7 @@ KEY = ("dataset", "seed", "recipe", "parameters")
 
 def run(dataset, seed, recipe, args):
     """One training: what a row has beside its key."""
-    (X, y), (X_test, y_test) = (load_ucr(dataset, part, args.data) for part in ("train", "test"))
+    (X, y), (X_test, y_test) = load_ucr_parts(dataset, args.data)
     if recipe == "sktime":  # which reads a matrix as instances of one time point
         X, X_test = X[:, None], X_test[:, None]
     clf = estimator(recipe, seed, args)

@@ -54,17 +54,47 @@ def load_ucr(name, split=None, path=None):
     """
     if split not in (*SPLITS, None):
         raise ValueError(f"split must be 'train', 'test' or None, got {split!r}")
+    train, test = load_ucr_parts(name, path)
+    if split is not None:
+        return train if split == "train" else test
+    X = [*train[0], *test[0]]
+    return (np.stack(X) if isinstance(train[0], np.ndarray) else X), np.concatenate(
+        [train[1], test[1]]
+    )
+
+
+def load_ucr_parts(name, path=None):
+    """Load both parts of a data set, with one reading.
+
+    Parameters
+    ----------
+    name, path
+        As of load_ucr.
+
+    Returns
+    -------
+    (X_train, y_train), (X_test, y_test)
+        Each as of load_ucr; lists where series of either part differ in length.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        As load_ucr.
+
+    Examples
+    --------
+    >>> from skts.datasets import load_ucr_parts
+    >>> (X, y), (X_test, y_test) = load_ucr_parts("GunPoint")
+    >>> X.shape, X_test.shape
+    ((50, 150), (150, 150))
+    """
     folders = _archive_folders(path)
     parts = _from_folders(name, folders) or _from_sktime(name, folders)
-    together = [series for X, _ in parts.values() for series in X]
-    as_list = len({series.shape[1] for series in together}) > 1
-    chosen = [parts[s] for s in SPLITS if split in (s, None)]
-    X = [series for X, _ in chosen for series in X]
-    y = np.concatenate([y for _, y in chosen])
-    if as_list:
-        return X, y
-    X = np.stack(X)
-    return (X[:, 0] if X.shape[1] == 1 else X), y
+    lengths = {series.shape[1] for X, _ in parts.values() for series in X}
+    if len(lengths) > 1:
+        return parts["train"], parts["test"]
+    stacked = [(np.stack(X), y) for X, y in (parts[split] for split in SPLITS)]
+    return tuple((X[:, 0] if X.shape[1] == 1 else X, y) for X, y in stacked)
 
 
 def list_ucr(path=None):

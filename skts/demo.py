@@ -5,7 +5,7 @@ import time
 import pandas as pd
 from tqdm.auto import tqdm
 
-from skts.datasets import load_ucr
+from skts.datasets import load_ucr_parts
 from skts.models.lstmfcn import ALSTMFCNClassifier, LSTMFCNClassifier
 from skts.models.mlstmfcn import MLSTMFCNClassifier
 
@@ -33,7 +33,7 @@ def run_demo():
     rows = {}
     with tqdm(total=len(DATASETS) * len(models), unit="fit") as bar:
         for name in DATASETS:
-            train, test = (_cubes(*load_ucr(name, split)) for split in ("train", "test"))
+            train, test = (_cubes(*part) for part in load_ucr_parts(name))
             rows[name] = {}
             for label, model in models.items():
                 bar.set_description(f"{name}, {label}")

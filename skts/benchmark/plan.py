@@ -84,23 +84,28 @@ def plan_runs(
     estimators = list(dict.fromkeys(map(full_name, estimators)))
     _check_numbers(seeds, resamples)
     _check(estimators, recipe, fixed, grid, select)
-    runs = {}
-    for dataset, resample, estimator in itertools.product(datasets, resamples, estimators):
-        own = {name: values for name, values in grid.items() if has_option(estimator, name)}
-        shared = [(name, value) for name, value in fixed.items() if has_option(estimator, name)]
-        varied = [[(n, v) for v in values] for n, values in own.items() if n not in select]
-        for combination, seed in itertools.product(itertools.product(*varied), range(seeds)):
-            run = Run(
-                dataset=dataset,
-                estimator=estimator,
-                recipe=recipe if is_own(estimator) else None,
-                options=tuple(sorted([*shared, *combination])),
-                candidates=tuple((name, tuple(own[name])) for name in select if name in own),
-                seed=seed,
-                resample=resample,
-            )
-            runs[run.key] = run
-    return list(runs.values())
+    models = [m for e in estimators for m in _variants(e, recipe, fixed, grid, select)]
+    runs = [
+        Run(dataset=dataset, resample=resample, seed=seed, **model)
+        for dataset, resample, model, seed in itertools.product(
+            datasets, resamples, models, range(seeds)
+        )
+    ]
+    return list({run.key: run for run in runs}.values())  # a grid may name a value twice
+
+
+def _variants(estimator, recipe, fixed, grid, select):
+    """What sets the models of one estimator apart: a dict of each."""
+    own = {name: values for name, values in grid.items() if has_option(estimator, name)}
+    shared = [(name, value) for name, value in fixed.items() if has_option(estimator, name)]
+    varied = [[(n, v) for v in values] for n, values in own.items() if n not in select]
+    for combination in itertools.product(*varied):
+        yield {
+            "estimator": estimator,
+            "recipe": recipe if is_own(estimator) else None,
+            "options": tuple(sorted([*shared, *combination])),
+            "candidates": tuple((name, tuple(own[name])) for name in select if name in own),
+        }
 
 
 def _check_numbers(seeds, resamples):
@@ -113,6 +118,8 @@ def _check_numbers(seeds, resamples):
 def _check(estimators, recipe, fixed, grid, select):
     if recipe is not None and recipe not in recipe_names():
         raise ValueError(f"recipe must be one of {', '.join(recipe_names())}, got {recipe!r}")
+    if recipe is not None and not any(map(is_own, estimators)):
+        raise ValueError(f"the recipe {recipe} is for estimators of skts, got only {estimators}")
     if twice := sorted(set(fixed) & set(grid)):
         raise ValueError(f"an option is either fixed or in the grid, but {twice} are both")
     if unknown := [name for name in select if name not in grid]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import parallel_config
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
@@ -21,10 +22,11 @@ from skts.benchmark.data import container, load_split, prepared
 from skts.benchmark.estimators import is_own, make
 from skts.benchmark.memory import peak_memory
 
+WEIGHT = "weights"  # begins the name of an array of weights
 PACKAGES = ("torch", "scikit-learn", "sktime", "skorch", "numpy")
 
 
-def execute(run, archive, device="auto"):
+def execute(run, archive, device="auto", *, keep_weights=False):
     """Train and score.
 
     Parameters
@@ -33,36 +35,39 @@ def execute(run, archive, device="auto"):
     archive : str, path or None
     device : str, default="auto"
         For estimators of skts.
+    keep_weights : bool, default=False
+        Of estimators of skts.
 
     Returns
     -------
     row : dict
         What becomes a line of results. A failure, of whatever kind, is a row with its error.
     arrays : dict
-        Labels of the test series, classes and probabilities; empty after a failure.
+        Labels of the test series, classes and probabilities, the losses of each epoch, and the
+        weights ("weights NAME") where asked; empty after a failure.
     """
-    row = _described(run, device)
+    place = resolve_device(device) if is_own(run.estimator) else CPU
+    row = _described(run, place)
     try:
-        with peak_memory(_place(run, device)) as memory:
-            found, arrays = _trained_and_scored(run, archive, device)
+        # a run is one process's work, also where what runs it would spread its parts
+        with peak_memory(place) as memory, parallel_config("sequential"):
+            found, arrays = _trained_and_scored(run, archive, device, keep_weights)
     except Exception as error:  # a study goes on, whatever one of its runs meets
-        return row | failure(error), {}
+        return row | _failure(error), {}
     return row | found | {"status": "done", "peak_memory": memory["peak"]}, arrays
 
 
-def failed(run, device, error):
+def failed(run, error):
     """The row of a run whose process an error ended."""
-    return _described(run, device) | failure(error)
+    return _described(run, CPU) | {"device": None} | _failure(error)
 
 
-def failure(error):
-    """What a row says of the error that ended its run."""
+def _failure(error):
     text = "".join(traceback.format_exception(error))
     return {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": text}
 
 
-def _described(run, device):
-    place = _place(run, device)
+def _described(run, place):
     return dataclasses.asdict(run) | {
         "key": run.key,
         "model": run.model,
@@ -74,23 +79,28 @@ def _described(run, device):
     }
 
 
-def _place(run, device):
-    return resolve_device(device) if is_own(run.estimator) else CPU
-
-
 @functools.cache
 def versions():
     """Of what a result depends on: Python, packages, and the commit where skts is in a clone."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    command = ["git", "-C", str(Path(skts.__file__).parent), "rev-parse", "HEAD"]
+    own = {"python": platform.python_version(), "skts": skts.__version__, "commit": _commit()}
+    return found | own
+
+
+def _commit():
+    """Where skts is in a clone: its commit, with "-dirty" behind it where files are changed."""
+    clone = Path(skts.__file__).parents[1]
+    if not (clone / ".git").exists():
+        return None  # a repository around it tells nothing of skts
+    command = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
-        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        commit = None
-    return found | {"python": platform.python_version(), "skts": skts.__version__, "commit": commit}
+        return None
+    return done.stdout.strip()
 
 
-def _trained_and_scored(run, archive, device):
+def _trained_and_scored(run, archive, device, keep_weights):
     own = is_own(run.estimator)
     (X, y), (X_test, y_test), facts = load_split(run.dataset, archive, run.resample)
     estimator = make(run.estimator, recipe=run.recipe, options=run.options, seed=run.seed)
@@ -99,15 +109,14 @@ def _trained_and_scored(run, archive, device):
         estimator.set_params(device=device)
     X, X_test = container(X, own=own), container(X_test, own=own)
     start = time.perf_counter()
-    estimator, chosen = _fitted(estimator, run, X, y)
+    estimator, choice = _fitted(estimator, run, X, y)
     fitted = time.perf_counter()
-    y_pred, probabilities = estimator.predict(X_test), estimator.predict_proba(X_test)
+    y_pred = estimator.predict(X_test)
     predicted = time.perf_counter()
     row = facts | {
         "fit_seconds": fitted - start,
-        "predict_seconds": (predicted - fitted) / 2,  # labels and probabilities were asked for
+        "predict_seconds": predicted - fitted,
         "epochs": len(estimator.history_) if own else None,
-        "chosen": chosen,
         "prepared": done,
         "parameters": {name: repr(v) for name, v in estimator.get_params(deep=False).items()},
     }
@@ -115,20 +124,25 @@ def _trained_and_scored(run, archive, device):
         "y_test": y_test,
         "y_pred": y_pred,
         "classes": estimator.classes_,
-        "probabilities": np.asarray(probabilities),
+        "probabilities": np.asarray(estimator.predict_proba(X_test)),
     }
-    return row | _scores(**arrays), {name: _without_objects(a) for name, a in arrays.items()}
+    row |= choice | _scores(**arrays)
+    if own:
+        arrays |= _losses(estimator.history_) | (_weights(estimator) if keep_weights else {})
+    return row, {name: _without_objects(a) for name, a in arrays.items()}
 
 
 def _fitted(estimator, run, X, y):
-    """The estimator trained, and the options that cross-validation of the training part chose."""
+    """The estimator trained, and what cross-validation of the training part chose, by what."""
     if not run.candidates:
-        return estimator.fit(X, y), {}
+        return estimator.fit(X, y), {"chosen": {}}
     smallest = np.unique(y, return_counts=True)[1].min()
     folds = StratifiedKFold(max(2, min(3, smallest)), shuffle=True, random_state=run.seed)
     grid = {name: list(values) for name, values in run.candidates}
     search = GridSearchCV(estimator, grid, cv=folds, error_score="raise").fit(X, y)
-    return search.best_estimator_, search.best_params_
+    scores = search.cv_results_["mean_test_score"].tolist()
+    tried = list(zip(search.cv_results_["params"], scores, strict=True))
+    return search.best_estimator_, {"chosen": search.best_params_, "tried": tried}
 
 
 def _scores(y_test, y_pred, classes, probabilities):
@@ -140,6 +154,17 @@ def _scores(y_test, y_pred, classes, probabilities):
         "macro_f1": float(f1_score(y_test, y_pred, average="macro")),
         "log_loss": None if loss is None else float(loss),
     }
+
+
+def _losses(history):
+    """Of each epoch: the training loss, and the validation loss where there is one."""
+    names = [name for name in ("train_loss", "valid_loss") if name in history[0]]
+    return {name: np.array(history[:, name], dtype=np.float32) for name in names}
+
+
+def _weights(estimator):
+    weights = estimator.net_.module_.state_dict()
+    return {f"{WEIGHT} {name}": tensor.cpu().numpy() for name, tensor in weights.items()}
 
 
 def _without_objects(array):

@@ -42,7 +42,7 @@ class Store:
         return list(found.values())
 
     def predictions(self, key):
-        """Labels of the test series, classes, and the probability of each: a dict of arrays."""
+        """The arrays of a run, see skts.benchmark.run.execute: a dict."""
         with np.load(self.folder / "predictions" / f"{key}.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
@@ -66,12 +66,14 @@ class Store:
                 f"another process is adding to {self.folder}: wait for its end or use another"
             ) from error
         try:
-            self._cut_off_half_a_row()
+            self._clear_what_is_half()
             yield self
         finally:
             lock.release()
 
-    def _cut_off_half_a_row(self):
+    def _clear_what_is_half(self):
+        for half in (self.folder / "predictions").glob("*.half"):
+            half.unlink()
         with self._file.open("ab+") as file:
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)

@@ -1,6 +1,7 @@
-"""The runs of a plan, one after the other or side by side, into a store."""
+"""The runs of a plan, one after the other, side by side or on a cluster, into a store."""
 
 import itertools
+import warnings
 
 import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -11,7 +12,16 @@ from skts.benchmark.store import Store
 
 
 def run_study(
-    runs, folder, *, archive=None, device="auto", n_jobs=1, retry_failed=False, on_row=None
+    runs,
+    folder,
+    *,
+    archive=None,
+    device="auto",
+    n_jobs=1,
+    scheduler=None,
+    keep_weights=False,
+    retry_failed=False,
+    on_row=None,
 ):
     """Do what of a plan is not done yet.
 
@@ -25,7 +35,12 @@ def run_study(
     device : str, default="auto"
         For estimators of skts; runs are dealt to the CUDA devices in turn, where there are several.
     n_jobs : int, default=1
-        Runs side by side, each in a process of its own.
+        Runs side by side, each in a process of its own, which share the cores.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers then do the runs. They need the archive at the
+        same place, and decide about processes, threads and visible devices.
+    keep_weights : bool, default=False
+        Keep the weights of the networks of skts beside the predictions.
     retry_failed : bool, default=False
         Do those again that failed.
     on_row : callable, optional
@@ -38,14 +53,28 @@ def run_study(
     Raises
     ------
     OSError
-        Where the folder cannot be written to, before any training; or once the disk is full.
+        Where the folder cannot be written to, before any training; or once the disk is full; or
+        where no scheduler answers.
     RuntimeError
         Where another process adds to the folder.
+    ValueError
+        Where `n_jobs` is below 1, or other than 1 for a cluster.
+    ModuleNotFoundError
+        Where `scheduler` is given, and ``distributed`` is not installed.
     """
+    if n_jobs < 1 or (scheduler is not None and n_jobs != 1):
+        raise ValueError(
+            f"n_jobs must be at least 1, and is for one machine: a cluster's workers are counted "
+            f"where they are started; got n_jobs={n_jobs}, scheduler={scheduler!r}"
+        )
     store = Store(folder)
-    with store.writing(), parallel_config("loky", inner_max_num_threads=_threads(n_jobs)):
+    with store.writing():
         left = undone(runs, store.rows(), retry_failed=retry_failed)
-        for row, arrays in _outcomes(left, archive, device, n_jobs):
+        if scheduler is None:
+            outcomes = _on_this_machine(left, archive, device, n_jobs, keep_weights)
+        else:
+            outcomes = _on_cluster(left, archive, device, scheduler, keep_weights)
+        for row, arrays in outcomes:
             store.add(row, arrays)
             if on_row is not None:
                 on_row(row)
@@ -58,41 +87,63 @@ def undone(runs, rows, *, retry_failed=False):
     return [run for run in runs if run.key not in done]
 
 
-def _threads(n_jobs):
-    return max(1, cpu_count() // n_jobs)
-
-
-def _outcomes(runs, archive, device, n_jobs):
-    """Rows and predictions as they come."""
+def _on_this_machine(runs, archive, device, n_jobs, keep_weights):
+    """Rows and arrays as they come, from n_jobs processes that share the cores."""
     places = itertools.cycle(_devices(device))
-    calls = {run.key: (run, archive, next(places)) for run in runs}
-    while calls and n_jobs > 1:
-        side_by_side = Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
-        try:
-            for row, arrays in side_by_side(delayed(execute)(*call) for call in [*calls.values()]):
-                del calls[row["key"]]
-                yield row, arrays
-        except TerminatedWorkerError:
-            # calls are dealt out in their order: one of the first had its process killed
-            for key in list(calls)[:n_jobs]:
-                yield _alone(calls.pop(key))
-    for call in calls.values():
-        yield _alone(call)
+    calls = {
+        run.key: delayed(execute)(run, archive, next(places), keep_weights=keep_weights)
+        for run in runs
+    }
+    with parallel_config("loky", inner_max_num_threads=max(1, cpu_count() // n_jobs)):
+        while calls and n_jobs > 1:
+            side_by_side = Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
+            try:
+                for row, arrays in side_by_side([*calls.values()]):
+                    del calls[row["key"]]
+                    yield row, arrays
+            except TerminatedWorkerError:
+                # calls are dealt out in their order: one of the first had its process killed
+                for key in list(calls)[:n_jobs]:
+                    yield _alone(calls.pop(key))
+        for call in calls.values():
+            yield _alone(call)
 
 
 def _alone(call):
     """The outcome of a run in a process of its own; it has failed where that is killed twice."""
     for _ in range(2):
         try:
-            # of one job joblib would make no process
-            return Parallel(n_jobs=2)([delayed(execute)(*call)])[0]
+            return Parallel(n_jobs=2)([call])[0]  # of one job joblib would make no process
         except TerminatedWorkerError as error:
             killed = error
-    run, _, device = call
-    return failed(run, device, killed), {}
+    _, (run, *_), _ = call
+    return failed(run, killed), {}
 
 
 def _devices(device):
     """The devices that runs are dealt to, in turn."""
     n = torch.cuda.device_count() if device in ("auto", "cuda") else 0
     return [f"cuda:{i}" for i in range(n)] if n > 1 else [device]
+
+
+def _on_cluster(runs, archive, device, scheduler, keep_weights):
+    """Rows and arrays as they come, from the workers of a Dask scheduler.
+
+    Dask gives the run of a worker that died to another one, and gives it up once four have died.
+    joblib's own way to Dask would then wait for ever, and cannot tell which run it was.
+    """
+    from distributed import Client, as_completed
+
+    with Client(scheduler) as client:
+        if not client.scheduler_info()["workers"]:
+            warnings.warn(f"no workers at {scheduler} yet: the study waits for one", stacklevel=3)
+        done_by = {
+            client.submit(execute, run, archive, device, keep_weights=keep_weights, pure=False): run
+            for run in runs
+        }
+        for future in as_completed(done_by):
+            run = done_by.pop(future)
+            if future.status == "cancelled":
+                raise ConnectionError(f"the scheduler at {scheduler} is gone: repeat the command")
+            error = future.exception()
+            yield future.result() if error is None else (failed(run, error), {})

@@ -1,7 +1,6 @@
 """The command line: arguments only, each command calls one function."""
 
 import argparse
-import functools
 import sys
 
 import skts
@@ -24,37 +23,69 @@ def main(argv=None):
 
 def _add_bench(commands):
     bench = commands.add_parser("bench", help="studies: many trainings on many data sets")
-    run = bench.add_subparsers(required=True, metavar="command").add_parser(
-        "run", help="train and score; what is done already is not done again"
+    bench = bench.add_subparsers(required=True, metavar="command")
+    run = bench.add_parser("run", help="train and score; what is done already is not done again")
+    _add(run, WHAT_TO_RUN, HOW_TO_RUN)
+    run.set_defaults(run=_command("bench_run"))
+    classify = bench.add_parser("classify", help="the classes of a folder's test series, as tables")
+    classify.add_argument("folder", help="of a data set, or of several in folders of their names")
+    _add(classify, HOW_TO_RUN)
+    classify.set_defaults(run=_command("bench_classify"))
+    report = bench.add_parser(
+        "report", help="compare the models of a study: tables, tests, figures"
     )
-    options = {
-        "archive": {"help": "folder of the data sets; default: what sktime ships"},
-        "datasets": {"default": "all", "help": "all (default), NAME,NAME,... or @FILE of names"},
-        "estimators": {"required": True, "help": "NAME,... of skts, or sktime:NAME(option=value)"},
-        "recipe": {"help": "a name of skts.recipes, for the estimators of skts"},
-        "set": {"action": "append", "default": [], "help": "NAME=VALUE, an option of all"},
-        "grid": {"action": "append", "default": [], "help": "NAME=VALUE,VALUE: a run for each"},
-        "select": {"action": "append", "default": [], "help": "NAME in --grid, chosen by 3 folds"},
-        "seeds": {"type": int, "default": 1, "help": "runs with seeds 0, 1, ...; default 1"},
-        "resamples": {"type": int, "default": 0, "help": "splits besides the archive's; default 0"},
-        "out": {"required": True, "help": "folder of the results"},
-        "device": {"default": "auto", "help": "auto, cpu, cuda or cuda:N"},
-        "n-jobs": {"type": int, "default": 1, "help": "runs side by side; default 1"},
-        "retry-failed": {"action": "store_true", "help": "do those again that failed"},
-        "dry-run": {"action": "store_true", "help": "tell how much there is to do"},
-    }
-    for name, words in options.items():
-        run.add_argument(f"--{name}", **words)
-    run.set_defaults(run=functools.partial(_bench_run, run))
+    report.add_argument("folder", help="of the results")
+    _add(report, WHAT_TO_REPORT)
+    report.set_defaults(run=_command("bench_report"))
 
 
-def _bench_run(parser, arguments):
-    from skts.benchmark.command import bench_run
+WHAT_TO_RUN = {
+    "archive": {"help": "folder of the data sets; default: what sktime ships"},
+    "datasets": {"default": "all", "help": "all (default), NAME,NAME,... or @FILE of names"},
+    "grid": {"action": "append", "default": [], "help": "NAME=VALUE,VALUE: a run for each"},
+    "select": {"action": "append", "default": [], "help": "NAME in --grid, chosen by 3 folds"},
+    "seeds": {"type": int, "default": 1, "help": "runs with seeds 0, 1, ...; default 1"},
+    "resamples": {"type": int, "default": 0, "help": "splits besides the archive's; default 0"},
+    "keep-weights": {"action": "store_true", "help": "keep those of the networks of skts"},
+    "dry-run": {"action": "store_true", "help": "tell how much there is to do"},
+}
+HOW_TO_RUN = {
+    "estimators": {"required": True, "help": "NAME,... of skts, or sktime:NAME(option=value)"},
+    "recipe": {"help": "a name of skts.recipes, for the estimators of skts"},
+    "set": {"action": "append", "default": [], "help": "NAME=VALUE, an option of all"},
+    "out": {"required": True, "help": "folder of the results"},
+    "device": {"default": "auto", "help": "auto, cpu, cuda or cuda:N"},
+    "n-jobs": {"type": int, "default": 1, "help": "runs side by side; default 1"},
+    "scheduler": {"help": "address of a Dask scheduler, whose workers do the runs"},
+    "retry-failed": {"action": "store_true", "help": "do those again that failed"},
+}
+WHAT_TO_REPORT = {
+    "out": {"required": True, "help": "folder of the report"},
+    "against": {"choices": ["published"], "help": "also compare with results of the literature"},
+    "models": {"help": "NAME,... as the report gives them; default: all"},
+    "curves": {"help": "NAME,... of data sets whose learning curves are shown"},
+}
 
-    try:
-        return 1 if bench_run(arguments) else 0
-    except (ValueError, RuntimeError, OSError) as error:
-        return parser.exit(2, f"skts bench run: {error}\n")
+
+def _add(parser, *groups):
+    for group in groups:
+        for name, words in group.items():
+            parser.add_argument(f"--{name}", **words)
+
+
+def _command(name):
+    """The function of skts.benchmark.command; what it raises for the user becomes a line."""
+
+    def run(arguments):
+        from skts.benchmark import command
+
+        try:
+            return getattr(command, name)(arguments)
+        except (ValueError, RuntimeError, OSError, ModuleNotFoundError) as error:
+            print(f"skts {name.replace('_', ' ')}: {error}", file=sys.stderr)
+            return 2
+
+    return run
 
 
 def _demo(arguments):

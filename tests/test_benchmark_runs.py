@@ -7,30 +7,24 @@ import random
 import resource
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skts.benchmark import Run, Store, plan_runs, run_study
-from skts.benchmark.command import datasets_of, grid_of, options_of, split_outside_brackets
 from skts.benchmark.data import load_split
 from skts.benchmark.run import execute
-
-SMALL = {"max_epochs": 1, "filters": (8,), "kernel_sizes": (3,)}
-BENCH = [sys.executable, "-m", "skts.cli", "bench", "run"]
-STUDY = ["--datasets", "ItalyPowerDemand,UnitTest", "--estimators", "FCN", "--seeds", "20"]
-STUDY += ["--set", "max_epochs=2", "--set", "filters=(8,)", "--set", "kernel_sizes=(3,)"]
-
-
-def bench(out, *options, **kwargs):
-    command = [*BENCH, "--out", str(out), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=600, **kwargs)
-
-
-def small_runs(n_seeds=2):
-    return plan_runs(["ItalyPowerDemand"], ["FCN"], fixed=SMALL, seeds=n_seeds)
+from tests.studies import (
+    BENCH,
+    QUIET,
+    SMALL,
+    STUDY,
+    bench,
+    busy_child_of,
+    small_runs,
+    wait_for,
+    write_archive,
+)
 
 
 class TestPlan:
@@ -88,6 +82,15 @@ class TestPlan:
         with pytest.raises(ValueError, match=r"does not fit FCN.*, which has no \['residual'\]"):
             plan_runs(["A"], ["LSTMFCN", "FCN"], recipe="columbia2024_replication")
 
+    def test_a_recipe_for_no_estimator_of_ours(self):
+        with pytest.raises(ValueError, match="recipe karim2017 is for estimators of skts"):
+            plan_runs(["A"], ["sktime:DummyClassifier"], recipe="karim2017")
+
+    def test_a_dotted_name(self):
+        name = "sktime:sktime.classification.dummy.DummyClassifier(strategy='prior')"
+        (run,) = plan_runs(["UnitTest"], [name])
+        assert execute(run, None)[0]["status"] == "done"
+
     @pytest.mark.parametrize(
         ("name", "message"),
         [
@@ -98,6 +101,8 @@ class TestPlan:
             ("sktime:NaiveForecaster", "must be a classifier, got NaiveForecaster"),
             ("sktime:LogisticRegression", "must be a classifier, got LogisticRegression"),
             ("sktime:RocketClassifier(random_state=3)", "comes from the seeds of the study"),
+            ("sktime:MiniRocketClassifier", "there is RocketClassifier"),
+            ("sktime:sktime.no.RocketClassifier", r"is in sktime\.classification\..*, not in"),
         ],
     )
     @pytest.mark.filterwarnings("ignore:The default of config")  # of sktime's forecasters
@@ -144,7 +149,19 @@ class TestRun:
         row, _ = execute(run, tmp_path, "cpu")
         assert row["status"] == "done", row
         assert row["chosen"] == {"lr": 1e-2}
+        (_, low), (chosen, high) = row["tried"]
+        assert chosen == row["chosen"]
+        assert high > low
         assert row["accuracy"] < 0.5
+
+    def test_the_data_has_a_fingerprint(self, tmp_path):
+        write_archive(tmp_path, "missing")
+        *_, facts = load_split("Odd", tmp_path)
+        *_, drawn = load_split("Odd", tmp_path, 1)
+        file = tmp_path / "Odd" / "Odd_TEST.tsv"
+        file.write_text(file.read_text().replace("0", "1", 1))
+        *_, changed = load_split("Odd", tmp_path)
+        assert len({facts["data"], drawn["data"], changed["data"]}) == 3
 
     def test_resamples_keep_the_classes(self):
         (_, y), (_, y_test), _ = load_split("ItalyPowerDemand", None)
@@ -168,22 +185,6 @@ class TestRun:
         own = estimator == "FCN"
         expected = {"missing": ["interpolated"], "unequal_length": ["padded with zeros"]}
         assert row["prepared"] == ([] if own and kind == "unequal_length" else expected[kind])
-
-
-def write_archive(folder, kind, *, swapped=False):
-    rng = np.random.default_rng(0)
-    (folder / "Odd").mkdir()
-    for split in ("TRAIN", "TEST"):
-        lines = []
-        for i in range(24):
-            values = [f"{v:.3f}" for v in rng.normal(size=20) + 3 * (i % 2)]
-            if kind == "missing":
-                values[3] = "NaN"
-            else:
-                values[10 + i % 7 :] = ["NaN"] * (10 - i % 7)
-            label = 1 - i % 2 if swapped and split == "TEST" else i % 2
-            lines.append("\t".join([str(label), *values]))
-        (folder / "Odd" / f"Odd_{split}.tsv").write_text("\n".join(lines))
 
 
 class TestStore:
@@ -240,49 +241,12 @@ class TestStore:
         assert len(Store(tmp_path).rows()) == 40
 
 
-class TestCommand:
-    def test_words(self, tmp_path):
-        cells = {"n_cells": [8, 64], "cell": ["gru", "lstm"]}
-        assert grid_of(["n_cells=8,64", "cell=gru,lstm"]) == cells
-        assert grid_of(["filters=(8,16),[4]"]) == {"filters": [(8, 16), [4]]}
-        assert options_of(["class_weight={1:2,3:4}"]) == {"class_weight": {1: 2, 3: 4}}
-        nested = "sktime:A(b=B(c=1),e=3)"
-        assert split_outside_brackets(f"FCN, {nested}") == ["FCN", nested]
-        (tmp_path / "names").write_text("A\nB\n")
-        assert datasets_of(f"@{tmp_path / 'names'}", None) == ["A", "B"]
-        assert "GunPoint" in datasets_of("all", None)
-
-    def test_words_that_are_wrong(self, tmp_path):
-        for wrong in ("n_cells", "=3", "n_cells="):
-            with pytest.raises(ValueError, match="must be name=value"):
-                grid_of([wrong])
-        with pytest.raises(ValueError, match="n_cells is given twice"):
-            grid_of(["n_cells=8", "n_cells=64"])
-        for wrong in ("(8,16", "A,,B", "A)"):
-            with pytest.raises(ValueError, match="all brackets closed"):
-                split_outside_brackets(wrong)
-        with pytest.raises(ValueError, match=r"holds no data sets of the names \['A'\]"):
-            datasets_of("A", tmp_path)
-
-    def test_a_dry_run_trains_nothing(self, tmp_path):
-        done = bench(tmp_path / "out", *STUDY, "--dry-run")
-        assert done.returncode == 0, done.stderr
-        assert "40 runs, 0 of them done before" in done.stdout
-        assert "the others take about " in done.stdout
-        assert not (tmp_path / "out").exists()
-
-    def test_a_mistake_is_told_in_a_line(self, tmp_path):
-        done = bench(tmp_path, "--datasets", "A", "--estimators", "Nothing")
-        assert done.returncode == 2
-        assert "an estimator must be one of" in done.stderr
-        assert "Traceback" not in done.stderr
-
+class TestKills:
     def test_survives_twenty_kills(self, tmp_path):
         rng, command = random.Random(0), [*BENCH, "--out", str(tmp_path), *STUDY, "--n-jobs", "2"]
         for kill in range(20):
             before = Store(tmp_path).rows()
-            quiet = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
-            process = subprocess.Popen(command, start_new_session=True, **quiet)
+            process = subprocess.Popen(command, start_new_session=True, **QUIET)
             if kill % 4:  # else while it starts
                 wait_for(lambda old=before: Store(tmp_path).rows() != old, process)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -302,7 +266,7 @@ class TestCommand:
         command = [*BENCH, "--out", str(tmp_path), *STUDY, "--n-jobs", "2"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for(lambda: len(Store(tmp_path).rows()) > 3, process)
-        os.kill(workers_of(process)[0], signal.SIGKILL)
+        os.kill(busy_child_of(process, seconds=1), signal.SIGKILL)
         assert process.wait(timeout=600) == 0
         rows = Store(tmp_path).rows()
         assert (len(rows), {row["status"] for row in rows}) == (40, {"done"})
@@ -311,34 +275,12 @@ class TestCommand:
         options = ["--datasets", "ItalyPowerDemand", "--estimators", "FCN"]
         options += ["--set", "max_epochs=1000000", "--set", "target_loss=0.0"]
         process = subprocess.Popen([*BENCH, "--out", str(tmp_path), *options])
-        killed = set()
+        killed = []
         while len(killed) < 2:
-            wait_for(lambda: set(busy_workers_of(process)) - killed, process)
-            assert process.poll() is None
-            killed.add(busy_workers_of(process)[0])
-            os.kill(max(killed, key=lambda pid: pid in busy_workers_of(process)), signal.SIGKILL)
+            wait_for(lambda: busy_child_of(process, seconds=12, besides=killed), process)
+            killed.append(busy_child_of(process, seconds=12, besides=killed))
+            os.kill(killed[-1], signal.SIGKILL)
         assert process.wait(timeout=600) == 1
         (row,) = Store(tmp_path).rows()
         assert row["status"] == "failed"
         assert row["error"].startswith("TerminatedWorkerError")
-
-
-def wait_for(condition, process):
-    while not condition() and process.poll() is None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.01)
-
-
-def workers_of(process):
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(c) for c in children if b"LokyProcess" in Path(f"/proc/{c}/cmdline").read_bytes()]
-
-
-def busy_workers_of(process):
-    """Those that have worked for some seconds: they are in training."""
-    found = []
-    for worker in workers_of(process):
-        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
-        if int(fields[11]) / os.sysconf("SC_CLK_TCK") > 8:
-            found.append(worker)
-    return found

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skts import LSTMFCNClassifier
-from skts.datasets import list_ucr, load_ucr
+from skts.datasets import list_ucr, load_ucr, load_ucr_parts
 from tests.settings import DATA, needs_data, small
 
 
@@ -28,6 +28,16 @@ def test_padding_makes_a_list_in_both_splits(tmp_path):
     X, _ = load_ucr("Own", "train", tmp_path)
     assert [x.tolist() for x in X] == [[[1, 2, 3]], [[4, 5, 6]]]
     assert load_ucr("Own", "test", tmp_path)[0][0].tolist() == [[7, 8]]
+
+
+def test_both_parts_in_one_reading(tmp_path):
+    write_tsv(tmp_path, "Own", [["a", 1, 2, 3], ["b", 4, 5, 6]], [["a", 7, 8, "NaN"]])
+    for name, path in (("Own", tmp_path), ("ItalyPowerDemand", None)):
+        for split, (X, y) in zip(("train", "test"), load_ucr_parts(name, path), strict=True):
+            X_alone, y_alone = load_ucr(name, split, path)
+            assert type(X) is type(X_alone)
+            assert all(np.array_equal(*pair) for pair in zip(X, X_alone, strict=True))
+            assert y.tolist() == y_alone.tolist()
 
 
 def test_missing_values_stay(tmp_path):

@@ -1,4 +1,4 @@
-"""``skts bench run``: words of the command line become a plan, which is done or told."""
+"""``skts bench``: words of the command line become a study, or what a study says."""
 
 import ast
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from skts.benchmark.classes import write_classes
 from skts.benchmark.estimate import estimated_seconds
 from skts.benchmark.plan import plan_runs
 from skts.benchmark.store import Store
@@ -16,7 +17,7 @@ from skts.datasets import list_ucr
 def bench_run(arguments):
     """Plan a study as the arguments say, and do what of it is not done, or only tell of it.
 
-    Gives the number of runs that failed.
+    Gives 1 where runs failed, else 0, for the exit status.
     """
     runs = plan_runs(
         datasets_of(arguments.datasets, arguments.archive),
@@ -31,31 +32,79 @@ def bench_run(arguments):
     rows = Store(arguments.out).rows()
     left = undone(runs, rows, retry_failed=arguments.retry_failed)
     print(f"{len(runs)} runs, {len(runs) - len(left)} of them done before")
-    where = {"archive": arguments.archive, "device": arguments.device}
     if arguments.dry_run:
+        where = {"archive": arguments.archive, "device": arguments.device}
         seconds, unknown = estimated_seconds(left, rows, **where)
         besides = f", besides {unknown} runs that cannot be told" if unknown else ""
         print(f"the others take about {as_time(seconds)} one after the other{besides}")
         return 0
-    with Progress(len(left)) as progress:
+    return _done(runs, left, arguments, arguments.archive, arguments.keep_weights)
+
+
+def bench_classify(arguments):
+    """Train on the training part of each data set of a folder, and write the classes of the rest.
+
+    Gives 1 where runs failed, else 0, for the exit status.
+    """
+    archive, datasets = own_datasets(arguments.folder)
+    runs = plan_runs(
+        datasets,
+        split_outside_brackets(arguments.estimators),
+        recipe=arguments.recipe,
+        fixed=options_of(arguments.set),
+    )
+    left = undone(runs, Store(arguments.out).rows(), retry_failed=arguments.retry_failed)
+    status = _done(runs, left, arguments, archive, keep_weights=False)
+    for path in write_classes(Store(arguments.out), runs):
+        print(path)
+    return status
+
+
+def bench_report(arguments):
+    """Write the report of a study."""
+    try:
+        from skts.benchmark.report import write_report
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'a report needs {error.name}, which is not installed: pip install "skts[bench]"',
+            name=error.name,
+        ) from error
+    path = write_report(
+        arguments.folder,
+        arguments.out,
+        against=arguments.against,
+        models=arguments.models and split_outside_brackets(arguments.models),
+        curves=arguments.curves and split_outside_brackets(arguments.curves),
+    )
+    print(path)
+
+
+def _done(runs, left, arguments, archive, keep_weights):
+    with Progress(left) as progress:
         run_study(
             runs,
             arguments.out,
-            **where,
+            archive=archive,
+            device=arguments.device,
             n_jobs=arguments.n_jobs,
+            scheduler=arguments.scheduler,
+            keep_weights=keep_weights,
             retry_failed=arguments.retry_failed,
             on_row=progress.tell,
         )
     print(f"{progress.n_failed} of {len(left)} runs failed; results are in {arguments.out}")
-    return progress.n_failed
+    return 1 if progress.n_failed else 0
 
 
 class Progress:
-    """A bar on a terminal, else a line for each run, on stderr."""
+    """A bar with the oldest of the current runs on a terminal, else a line for each, on stderr."""
 
-    def __init__(self, n_runs):
-        self.n_runs, self.n_told, self.n_failed = n_runs, 0, 0
-        self.bar = tqdm(total=n_runs, unit="run", file=sys.stderr, disable=not sys.stderr.isatty())
+    def __init__(self, runs):
+        self.n_runs, self.n_failed = len(runs), 0
+        self.left = {run.key: f"{run.dataset} {run.model} seed {run.seed}" for run in runs}
+        quiet = not sys.stderr.isatty()
+        self.bar = tqdm(total=len(runs), unit="run", file=sys.stderr, disable=quiet)
+        self._show()
 
     def __enter__(self):
         return self
@@ -64,15 +113,18 @@ class Progress:
         self.bar.close()
 
     def tell(self, row):
-        self.n_told += 1
+        what = self.left.pop(row["key"])
         self.n_failed += row["status"] != "done"
-        what = f"{row['dataset']} {row['model']} seed {row['seed']}"
-        self.bar.set_postfix_str(what, refresh=False)
         self.bar.update()
+        self._show()
         if self.bar.disable:
             done = f"accuracy {row['accuracy']:.4f}" if "accuracy" in row else row["error"]
             first = done.partition("\n")[0]
-            print(f"{self.n_told}/{self.n_runs} {what}: {first}", file=sys.stderr, flush=True)
+            n_told = self.n_runs - len(self.left)
+            print(f"{n_told}/{self.n_runs} {what}: {first}", file=sys.stderr, flush=True)
+
+    def _show(self):
+        self.bar.set_postfix_str(next(iter(self.left.values()), ""))
 
 
 def datasets_of(text, archive):
@@ -88,6 +140,27 @@ def datasets_of(text, archive):
     if missing:
         raise ValueError(f"{archive} holds no data sets of the names {sorted(missing)}")
     return names
+
+
+def own_datasets(folder):
+    """The archive, and the names of data sets, that a folder is or is of.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where it is neither a data set's folder, NAME with NAME_TRAIN.tsv (or .ts) and the same of
+        TEST, nor one of such folders.
+    """
+    folder = Path(folder).resolve()
+    if folder.name in list_ucr(folder.parent):
+        return folder.parent, [folder.name]
+    if names := list_ucr(folder):
+        return folder, names
+    name = folder.name
+    raise FileNotFoundError(
+        f"{folder} is no data set and holds none: it must hold {name}_TRAIN.tsv and "
+        f"{name}_TEST.tsv (or .ts), or folders NAME with NAME_TRAIN.tsv and NAME_TEST.tsv"
+    )
 
 
 def split_outside_brackets(text):

@@ -1,9 +1,11 @@
 """Estimators of a study, by name.
 
 A name is that of a classifier of skts, with or without "Classifier" (``LSTMFCN``), or ``sktime:``
-and what sktime's ``craft`` takes (``sktime:RocketClassifier(rocket_transform='minirocket')``).
+and what sktime's ``craft`` takes (``sktime:RocketClassifier(rocket_transform='minirocket')``), the
+class by its name or, dotted, with its module.
 """
 
+import difflib
 import functools
 import inspect
 
@@ -68,17 +70,28 @@ def make(name, *, recipe=None, options=(), seed=None):
     return estimator
 
 
+def _names_of_sktime():
+    from sktime.registry import all_estimators as all_of_sktime
+
+    return [name for name, _ in all_of_sktime("classifier")]
+
+
 def _crafted(name, seed):
     from sktime.classification.base import BaseClassifier
     from sktime.registry import craft
 
-    spec = name.removeprefix(FOREIGN)
-    if "random_state" in spec:
+    path, bracket, options = name.removeprefix(FOREIGN).partition("(")
+    module, _, spec = path.rpartition(".")
+    if "random_state" in options:
         raise ValueError(f"random_state comes from the seeds of the study: leave it out of {name}")
     try:
-        estimator = craft(spec if "(" in spec else f"{spec}()", safe=True)
+        estimator = craft(spec + (bracket + options or "()"), safe=True)
     except (ImportError, NameError, SyntaxError, TypeError, ValueError) as error:
-        raise ValueError(f"{name!r} names no estimator of sktime: {error}") from error
+        close = difflib.get_close_matches(spec, _names_of_sktime(), cutoff=0.7)
+        hint = f"; there is {', '.join(close)}" if close else ""
+        raise ValueError(f"{name!r} names no estimator of sktime{hint}: {error}") from error
+    if not type(estimator).__module__.startswith(module):
+        raise ValueError(f"{spec} of sktime is in {type(estimator).__module__}, not in {module}")
     if not isinstance(estimator, BaseClassifier):
         raise ValueError(f"{name!r} must be a classifier, got {type(estimator).__name__}")
     random_states = [p for p in estimator.get_params() if p.rpartition("__")[2] == "random_state"]

@@ -1,5 +1,6 @@
 """The runs of a plan, one after the other, side by side or on a cluster, into a store."""
 
+import functools
 import itertools
 import warnings
 
@@ -129,21 +130,40 @@ def _devices(device):
 def _on_cluster(runs, archive, device, scheduler, keep_weights):
     """Rows and arrays as they come, from the workers of a Dask scheduler.
 
-    Dask gives the run of a worker that died to another one, and gives it up once four have died.
-    joblib's own way to Dask would then wait for ever, and cannot tell which run it was.
+    Dask gives the run of a worker that died to another one, and gives it up once some have died
+    that had it, be it only as their next: those are done again one by one. joblib's own way to Dask
+    would then wait for ever, and cannot tell which run it was.
     """
-    from distributed import Client, as_completed
-
+    try:
+        from distributed import Client, KilledWorker
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'a cluster needs {error.name}, which is not installed: pip install "skts[dask]"',
+            name=error.name,
+        ) from error
+    call = functools.partial(execute, archive=archive, device=device, keep_weights=keep_weights)
+    killed = []
     with Client(scheduler) as client:
         if not client.scheduler_info()["workers"]:
             warnings.warn(f"no workers at {scheduler} yet: the study waits for one", stacklevel=3)
-        done_by = {
-            client.submit(execute, run, archive, device, keep_weights=keep_weights, pure=False): run
-            for run in runs
-        }
-        for future in as_completed(done_by):
-            run = done_by.pop(future)
-            if future.status == "cancelled":
-                raise ConnectionError(f"the scheduler at {scheduler} is gone: repeat the command")
-            error = future.exception()
-            yield future.result() if error is None else (failed(run, error), {})
+        for run, future in _ended(client, call, runs):
+            if isinstance(future.exception(), KilledWorker):
+                killed.append(run)
+            else:
+                yield future.result()
+        for suspect in killed:
+            for run, future in _ended(client, call, [suspect]):
+                error = future.exception()
+                died = isinstance(error, KilledWorker)
+                yield (failed(run, error), {}) if died else future.result()
+
+
+def _ended(client, call, runs):
+    """Each run with its future, as they end."""
+    from distributed import as_completed
+
+    futures = {client.submit(call, run, pure=False): run for run in runs}
+    for future in as_completed(futures):
+        if future.status == "cancelled":
+            raise ConnectionError("the scheduler is gone: repeat the command")
+        yield futures.pop(future), future

@@ -1,0 +1,5 @@
+"""What the rows of a study say: one page, the same as Markdown, its tables and its figures."""
+
+from skts.benchmark.report.write import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,318 @@
+"""The parts of a report: text, a table and a figure each, from the scores of a study."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from skts.benchmark.report import figures
+from skts.benchmark.report.published import SOURCES, published
+from skts.benchmark.report.statistics import (
+    friedman,
+    mpce,
+    ranks,
+    wilcoxon_pairs,
+    wins_and_ties,
+)
+
+LABELS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
+N_CURVES = 4  # data sets whose learning curves are shown if none are named
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of a report.
+
+    Attributes
+    ----------
+    name : str
+        Of its files.
+    title, text : str
+    table : DataFrame, optional
+    best : DataFrame of bool, optional
+        Of the table's shape: what is marked.
+    decimals : dict of str to int
+        By column, of numbers that are not whole; of others 4.
+    figure : matplotlib Figure, optional
+    """
+
+    name: str
+    title: str
+    text: str = ""
+    table: pd.DataFrame | None = None
+    best: pd.DataFrame | None = None
+    decimals: dict = dataclasses.field(default_factory=dict)
+    figure: Figure | None = None
+
+
+def protocol(scores):
+    """What was done, in sentences; the first one tells what was trained and scored on what."""
+    runs = scores.runs
+    resamples = sorted(runs["resample"].unique())
+    own = ["the archive's own split"] if 0 in resamples else []
+    drawn = [r for r in resamples if r]
+    if drawn:
+        plural = "s" * (len(drawn) > 1)
+        own.append(f"{len(drawn)} split{plural} drawn from all series, stratified by class")
+    chosen = sorted({name for row in runs["candidates"] for name, _ in row})
+    said = f"{' and '.join(chosen)} chosen by its cross-validation" if chosen else "fixed options"
+    n_seeds = runs["seed"].nunique()
+    sentences = [
+        f"Every model was trained on the training part alone, with {said}, and scored once on the "
+        f"test part: {runs['dataset'].nunique()} data sets, {' and '.join(own)}, {n_seeds} "
+        f"seed{'s' * (n_seeds > 1)}. Nothing was chosen by test scores."
+    ]
+    for what, column in (("filled in by interpolation", "interpolated"), ("padded", "padded")):
+        has = runs["prepared"].map(lambda done, word=column: any(word in text for text in done))
+        if has.any():
+            for model, of_model in runs[has].groupby("model", sort=False):
+                names = ", ".join(sorted(of_model["dataset"].unique()))
+                sentences.append(f"For {model} series were {what} in: {names}.")
+    return " ".join(sentences)
+
+
+def models(scores):
+    """What the short names stand for, and on what the models ran."""
+    table = scores.runs.groupby("model", sort=False).agg(
+        stands_for=("model_in_full", "first"),
+        runs=("key", "size"),
+        device=("device", _together),
+        threads=("threads", _together),
+        skts=("commit", _together),
+    )
+    versions = pd.DataFrame(list(scores.runs["versions"])).drop(columns=["commit", "skts"])
+    text = ", ".join(f"{name} {_together(versions[name])}" for name in versions)
+    return Section(name="models", title="Models", text=f"With {text}.", table=table)
+
+
+def _together(values):
+    return ", ".join(str(value) for value in values.unique())
+
+
+def failures(scores):
+    """Runs that failed, and data sets that are not compared; nothing where there are none."""
+    found = []
+    if len(scores.failed):
+        table = scores.failed[["dataset", "model", "seed", "resample", "error"]]
+        table = table.assign(error=table["error"].str.partition("\n")[0]).set_index("dataset")
+        found.append(Section(name="failed", title="Runs that failed", table=table))
+    if scores.left_out:
+        table = pd.DataFrame(
+            {"lacks": [", ".join(names) for names in scores.left_out.values()]},
+            index=pd.Index(scores.left_out, name="dataset"),
+        )
+        text = "Without a run of every model on a common split these have no part in what follows."
+        found.append(Section(name="left_out", title="Data sets left out", text=text, table=table))
+    return found
+
+
+def summary(table, n_classes, *, name="summary", title="Summary", text=""):
+    """Means, ranks and counts of each model."""
+    wins, ties = wins_and_ties(table)
+    of_ranks = ranks(table)
+    result = pd.DataFrame(
+        {
+            "mean": table.mean(),
+            "mean rank": of_ranks.mean(),
+            "geometric mean rank": np.exp(np.log(of_ranks).mean()),
+            "MPCE": mpce(table, n_classes),
+            "best alone": wins,
+            "best with others": ties,
+        }
+    )
+    result = result.rename_axis("model")
+    highest = ["mean", "best alone"]
+    lowest = ["mean rank", "geometric mean rank", "MPCE"]
+    best = pd.DataFrame(False, index=result.index, columns=result.columns)
+    best[highest] = result[highest] == result[highest].max()
+    best[lowest] = result[lowest] == result[lowest].min()
+    return Section(name=name, title=title, text=text, table=result, best=best)
+
+
+def other_metrics(scores):
+    """Means of the other metrics and of the times."""
+    columns = {
+        "balanced accuracy": "balanced_accuracy",
+        "macro F1": "macro_f1",
+        "log loss": "log_loss",
+        "training seconds": "fit_seconds",
+        "prediction seconds": "predict_seconds",
+        "epochs": "epochs",
+    }
+    table = pd.DataFrame({name: scores.table(column).mean() for name, column in columns.items()})
+    text = "Means over the data sets. A model without epochs is no network."
+    decimals = {"training seconds": 1, "prediction seconds": 3, "epochs": 0}
+    return Section(
+        name="metrics", title="Other metrics and time", text=text, table=table, decimals=decimals
+    )
+
+
+def every_score(table, *, name="accuracy", title="Accuracy", text="", spread=None):
+    """A row for each data set, the best marked."""
+    best = table.eq(table.max(axis=1), axis=0)
+    text = f"{text} The best of each row is marked.".strip()
+    if spread is not None and spread.notna().any(axis=None):
+        names = {model: f"{model}, deviation" for model in spread}
+        table = table.join(spread.rename(columns=names))
+        best = best.reindex(columns=table.columns, fill_value=False)
+    return Section(name=name, title=title, text=text, table=table, best=best)
+
+
+def tests(table):
+    """Friedman's test, Wilcoxon's of all pairs, and the critical-difference diagram."""
+    if table.shape[1] < 2 or len(table) < 2:
+        return []
+    pairs = wilcoxon_pairs(table)
+    test = friedman(table)
+    text = "Friedman's test needs three models or more." if table.shape[1] < 3 else ""
+    if test is not None:
+        text = (
+            "Friedman's test that all models rank alike: statistic "
+            f"{test[0]:.3f}, p = {test[1]:.2g} over {len(table)} data sets."
+        )
+    text += (
+        " Below, Wilcoxon's signed-rank test of each pair, two-sided: on how many data sets the "
+        "first model is better, equal, worse; p; and p corrected for the number of pairs."
+    )
+    diagram = figures.critical_difference(ranks(table).mean(), pairs)
+    caption = (
+        "A bar joins models between which Wilcoxon's test with Holm's correction finds no "
+        "difference at the level of 0.05."
+    )
+    return [
+        Section(name="tests", title="Tests", text=text.strip(), table=pairs.set_index("first")),
+        Section(name="ranks", title="Critical-difference diagram", text=caption, figure=diagram),
+        Section(
+            name="pairs",
+            title="Pairs of models",
+            text="A point for each data set: above the line the model of the vertical axis is "
+            "better, below it that of the horizontal one."
+            + (f" The first {figures.MOST_PANELS}." if len(pairs) > figures.MOST_PANELS else ""),
+            figure=figures.pairwise_scatter(table, pairs, "accuracy"),
+        ),
+    ]
+
+
+def groups(table, facts):
+    """Mean accuracy of data sets up to the median of a property and above it, and of each type."""
+    of_types = published()["type"].reindex(table.index).fillna("unknown")
+    grouped = {}
+    for title, column in (
+        ("length", "length"),
+        ("training series", "n_train"),
+        ("classes", "n_classes"),
+    ):
+        median = facts[column].median()
+        names = np.where(facts[column] <= median, f"up to {median:g}", f"above {median:g}")
+        grouped[title] = pd.Series(names, index=facts.index)
+    grouped["type"] = of_types
+    parts = []
+    for title, names in grouped.items():
+        by = names.reindex(table.index)
+        means = table.groupby(by, sort=False).mean()
+        means.insert(0, "data sets", by.value_counts())
+        order = sorted(means.index, key=lambda text: (not text.startswith("up"), text))
+        parts.append(means.loc[order].set_index(pd.MultiIndex.from_product([[title], order])))
+    means = pd.concat(parts)
+    means.index.names = ["by", "group"]
+    text = "Mean accuracy. Groups by a number are split at its median; types are the archive's."
+    figure = figures.means_of_groups(means.drop(columns="data sets"), "accuracy")
+    best = means.drop(columns="data sets")
+    best = best.eq(best.max(axis=1), axis=0).reindex(columns=means.columns, fill_value=False)
+    return Section(
+        name="groups",
+        title="Groups of data sets",
+        text=text,
+        table=means,
+        best=best,
+        figure=figure,
+    )
+
+
+def times(scores, table):
+    """Training time against accuracy."""
+    text = (
+        "Small markers are data sets, large ones means. Times are those of the runs as they were "
+        "made, with whatever ran beside them."
+    )
+    figure = figures.time_and_score(scores.table("fit_seconds"), table, "accuracy")
+    return Section(name="time", title="Training time and accuracy", text=text, figure=figure)
+
+
+def curves(scores, table, store, datasets=None):
+    """Losses by epoch of the first run of each network; nothing where there are no networks.
+
+    Raises
+    ------
+    ValueError
+        Where one of the named data sets is not in the study.
+    """
+    if unknown := sorted(set(datasets or ()) - set(table.index)):
+        raise ValueError(f"there are no results to compare of {', '.join(unknown)}")
+    networks = scores.runs[scores.runs["epochs"].notna()]
+    text = "The first run of each network."
+    if datasets is None:
+        text += " Shown are the data sets on which models are furthest apart."
+        apart = (table.max(axis=1) - table.min(axis=1)).sort_values(ascending=False, kind="stable")
+        datasets = sorted(apart.index[:N_CURVES])
+    losses = {}
+    for dataset in datasets:
+        first = networks[networks["dataset"] == dataset].drop_duplicates("model")
+        losses[dataset] = {run.model: store.predictions(run.key) for run in first.itertuples()}
+    if not any(losses.values()):
+        return []
+    figure = figures.learning_curves(losses)
+    return [Section(name="curves", title="Learning curves", text=text, figure=figure)]
+
+
+def beside_published(scores):
+    """For each published source: our models and its, over the data sets with a common split.
+
+    Raises
+    ------
+    ValueError
+        Where the study has no run on the archive's own split.
+    """
+    ours = scores.of_the_archives_split()
+    if ours.runs.empty:
+        raise ValueError("published results are of the archive's own split, on which no run is")
+    return [part for source in SOURCES for part in _beside(ours, source)]
+
+
+def _beside(ours, source):
+    mine, theirs = ours.table(source.metric), source.table()
+    table = mine.join(theirs, how="inner")
+    if table.empty:
+        return []
+    name = next(iter(source.columns)).partition("_")[0]
+    n_left = len(mine) - len(table)
+    text = f"{source.citation} Protocol: {source.protocol}. {len(table)} data sets"
+    text += f"; {n_left} of the study are not in it, or are of another split." if n_left else "."
+    metric = LABELS[source.metric]
+    if source.test_selected:
+        warning = "These columns were chosen on the test set. They are shown, and not ranked."
+        return [
+            Section(
+                name=name, title=source.title, text=f"{warning} {text}", table=table.sort_index()
+            )
+        ]
+    pairs = wilcoxon_pairs(table, [(a, b) for a in mine for b in theirs])
+    tested = "Wilcoxon's test of each of our models and each of theirs, corrected for these pairs."
+    facts = ours.facts.loc[table.index]
+    return [
+        summary(
+            table,
+            facts["n_classes"],
+            name=name,
+            title=source.title,
+            text=f"{text} The mean is of {metric}.",
+        ),
+        every_score(table, name=f"{name}_scores", title=f"{source.title}: {metric}"),
+        Section(
+            name=f"{name}_tests",
+            title=f"{source.title}: tests",
+            text=tested,
+            table=pairs.set_index("first"),
+        ),
+    ]

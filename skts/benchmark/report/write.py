@@ -1,0 +1,125 @@
+"""A report into a folder. Nothing is trained here."""
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from jinja2 import Environment, PackageLoader
+
+from skts.benchmark.report import sections
+from skts.benchmark.report.scores import scores_of
+from skts.benchmark.store import Store
+
+
+def write_report(folder, out, *, against=None, models=None, curves=None):
+    """Compare the models of a study.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of the study's results.
+    out : str or path
+        Gets ``report.html``, which needs no other file, the same as ``report.md`` with
+        ``figures/NAME.svg``, and ``tables/NAME.csv``, ``runs.csv`` among them.
+    against : {"published", None}, default=None
+        Also compare with results that were published.
+    models : list of str, optional
+        Names as the report gives them; default: all.
+    curves : list of str, optional
+        Data sets whose learning curves are shown; default: where models are furthest apart.
+
+    Returns
+    -------
+    Path of ``report.html``
+
+    Raises
+    ------
+    ValueError
+        Where there is nothing to compare, or a name is unknown.
+    """
+    if against not in (None, "published"):
+        raise ValueError(f"against must be 'published' or None, got {against!r}")
+    store = Store(folder)
+    scores = scores_of(store.rows(), models)
+    parts = _parts(scores, store, against, curves)
+    out = Path(out)
+    for name in ("tables", "figures"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    drawn = {part.name: _as_svg(part) for part in parts if part.figure is not None}
+    for name, svg in drawn.items():
+        (out / "figures" / f"{name}.svg").write_text(svg)
+    for part in parts:
+        if part.table is not None:
+            part.table.to_csv(out / "tables" / f"{part.name}.csv")
+    scores.flat_runs().to_csv(out / "tables" / "runs.csv", index=False)
+    words = {
+        "title": f"{len(scores.models)} models on {len(scores.facts)} data sets",
+        "protocol": sections.protocol(scores),
+        "parts": [(part, _cells(part), drawn.get(part.name)) for part in parts],
+    }
+    pages = Environment(
+        loader=PackageLoader("skts.benchmark.report", "."),
+        autoescape=lambda name: name.startswith("page.html"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for kind in ("md", "html"):
+        path = out / f"report.{kind}"
+        path.write_text(pages.get_template(f"page.{kind}.jinja").render(words))
+    return path
+
+
+def _parts(scores, store, against, curves):
+    table = scores.table()
+    n_runs = scores.runs.groupby(["dataset", "model"])["key"].size().max()
+    spread = scores.table(how="std") if n_runs > 1 else None
+    parts = [
+        sections.summary(table, scores.facts["n_classes"], text="The mean is of accuracy."),
+        *sections.tests(table),
+        sections.every_score(table, spread=spread),
+        sections.other_metrics(scores),
+        sections.groups(table, scores.facts),
+        sections.times(scores, table),
+        *sections.curves(scores, table, store, curves),
+    ]
+    if against is not None:
+        parts += sections.beside_published(scores)
+    return [*parts, sections.models(scores), *sections.failures(scores)]
+
+
+def _as_svg(part):
+    text = io.StringIO()
+    # the same figure is the same file, and no two figures of a page share the names within them
+    with mpl.rc_context({"svg.hashsalt": part.name, "svg.fonttype": "none"}):
+        part.figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def _cells(part):
+    """(name, whether of numbers) of each column, and (text, number, best) of each cell."""
+    if part.table is None:
+        return None
+    index = part.table.index.to_frame(index=False)
+    rows = []
+    for place, values in enumerate(part.table.itertuples(index=False, name=None)):
+        cells = [(str(value), False, False) for value in index.iloc[place]]
+        for column, value in enumerate(values):
+            marked = part.best is not None and bool(part.best.iat[place, column])
+            decimals = part.decimals.get(part.table.columns[column], 4)
+            cells.append((_as_text(value, decimals), not isinstance(value, str), marked))
+        rows.append(cells)
+    return [(name, rows[0][i][1]) for i, name in enumerate([*index, *part.table])], rows
+
+
+def _as_text(value, decimals):
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return (
+            f"{value:.{decimals}f}" if abs(value) >= 10**-decimals or not value else f"{value:.1e}"
+        )
+    return str(value)

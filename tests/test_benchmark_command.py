@@ -1,0 +1,114 @@
+"""``skts bench``: its words, and what it does with them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from skts import FCNClassifier
+from skts.benchmark import Store
+from skts.benchmark.command import datasets_of, grid_of, options_of, split_outside_brackets
+from skts.datasets import load_ucr_parts
+from tests.studies import STUDY, bench, write_archive
+
+SMALL = ["--set", "max_epochs=1", "--set", "filters=(8,)", "--set", "kernel_sizes=(3,)"]
+
+
+class TestRun:
+    def test_words(self, tmp_path):
+        cells = {"n_cells": [8, 64], "cell": ["gru", "lstm"]}
+        assert grid_of(["n_cells=8,64", "cell=gru,lstm"]) == cells
+        assert grid_of(["filters=(8,16),[4]"]) == {"filters": [(8, 16), [4]]}
+        assert options_of(["class_weight={1:2,3:4}"]) == {"class_weight": {1: 2, 3: 4}}
+        nested = "sktime:A(b=B(c=1),e=3)"
+        assert split_outside_brackets(f"FCN, {nested}") == ["FCN", nested]
+        (tmp_path / "names").write_text("A\nB\n")
+        assert datasets_of(f"@{tmp_path / 'names'}", None) == ["A", "B"]
+        assert "GunPoint" in datasets_of("all", None)
+
+    def test_words_that_are_wrong(self, tmp_path):
+        for wrong in ("n_cells", "=3", "n_cells="):
+            with pytest.raises(ValueError, match="must be name=value"):
+                grid_of([wrong])
+        with pytest.raises(ValueError, match="n_cells is given twice"):
+            grid_of(["n_cells=8", "n_cells=64"])
+        for wrong in ("(8,16", "A,,B", "A)"):
+            with pytest.raises(ValueError, match="all brackets closed"):
+                split_outside_brackets(wrong)
+        with pytest.raises(ValueError, match=r"holds no data sets of the names \['A'\]"):
+            datasets_of("A", tmp_path)
+
+    def test_a_dry_run_trains_nothing(self, tmp_path):
+        done = bench(tmp_path / "out", *STUDY, "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert "40 runs, 0 of them done before" in done.stdout
+        assert "the others take about " in done.stdout
+        assert not (tmp_path / "out").exists()
+
+    def test_a_mistake_is_told_in_a_line(self, tmp_path):
+        done = bench(tmp_path, "--datasets", "A", "--estimators", "Nothing")
+        assert done.returncode == 2
+        assert "an estimator must be one of" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    def test_weights_are_kept_where_asked(self, tmp_path):
+        estimators = ["--estimators", "FCN,sktime:DummyClassifier"]
+        done = bench(tmp_path, "--datasets", "UnitTest", *estimators, *SMALL, "--keep-weights")
+        assert done.returncode == 0, done.stderr
+        network, foreign = Store(tmp_path).rows()
+        arrays = Store(tmp_path).predictions(network["key"])
+        (X, y), (X_test, _) = load_ucr_parts("UnitTest")
+        clf = FCNClassifier(max_epochs=1, filters=(8,), kernel_sizes=(3,), random_state=7).fit(X, y)
+        weights = clf.net_.module_.state_dict()
+        for name, tensor in weights.items():
+            kept = arrays[f"weights {name}"]
+            assert kept.dtype == tensor.numpy().dtype
+            tensor.copy_(torch.from_numpy(kept))
+        np.testing.assert_allclose(clf.predict_proba(X_test), arrays["probabilities"], atol=1e-6)
+        assert "train_loss" in arrays
+        assert not any("weights" in name for name in Store(tmp_path).predictions(foreign["key"]))
+
+
+class TestClassify:
+    def test_a_folder_of_ones_own(self, tmp_path):
+        write_archive(tmp_path, "unequal_length")
+        for folder in (tmp_path, tmp_path / "Odd"):
+            out = tmp_path.with_name(f"{tmp_path.name}_{folder.name}")
+            done = bench(out, str(folder), "--estimators", "FCN", *SMALL, command="classify")
+            assert done.returncode == 0, done.stderr
+            assert str(out / "classes" / "Odd.csv") in done.stdout
+            table = pd.read_csv(out / "classes" / "Odd.csv", index_col="series", dtype=str)
+            (row,) = Store(out).rows()
+            label, model, probability = table.columns
+            assert (label, probability) == ("label", f"{model}, probability")
+            assert np.mean(table["label"] == table[model]) == row["accuracy"]
+            assert table[probability].astype(float).between(0.5, 1).all()
+            assert len(table) == 24
+
+    def test_no_such_folder(self, tmp_path):
+        for folder in (tmp_path, tmp_path / "absent"):
+            done = bench(tmp_path / "out", str(folder), "--estimators", "FCN", command="classify")
+            assert done.returncode == 2
+            assert "Traceback" not in done.stderr
+        write_archive(tmp_path, "missing")
+        (tmp_path / "Odd" / "Odd_TEST.tsv").unlink()
+        done = bench(
+            tmp_path / "out", str(tmp_path / "Odd"), "--estimators", "FCN", command="classify"
+        )
+        assert "it must hold Odd_TRAIN.tsv and Odd_TEST.tsv" in done.stderr
+
+
+class TestReport:
+    def test_from_rows_to_a_page(self, tmp_path):
+        estimators = ["--estimators", "FCN,sktime:DummyClassifier"]
+        assert bench(tmp_path, "--datasets", "UnitTest", *estimators, *SMALL).returncode == 0
+        done = bench(tmp_path / "report", str(tmp_path), command="report")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{tmp_path / 'report' / 'report.html'}\n"
+
+    def test_a_mistake_is_told_in_a_line(self, tmp_path):
+        done = bench(tmp_path / "report", str(tmp_path), command="report")
+        assert done.returncode == 2
+        assert done.stderr == (
+            "skts bench report: there are no results yet: `skts bench run` makes them\n"
+        )

@@ -1,0 +1,338 @@
+"""Reports: statistics that are known, and pages that say what the rows say."""
+
+import html.parser
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from skts.benchmark import Store, plan_runs, run_study
+from skts.benchmark.report import write_report
+from skts.benchmark.report.published import SOURCES, published
+from skts.benchmark.report.scores import scores_of
+from skts.benchmark.report.sections import summary
+from skts.benchmark.report.statistics import friedman, mpce, ranks, wilcoxon_pairs, wins_and_ties
+
+DATASETS = ("Adiac", "Beef", "CBF", "Coffee", "GunPoint", "Wine")
+MODELS = ("LSTMFCNClassifier", "FCNClassifier", "sktime:RocketClassifier(rocket_transform='m')")
+
+
+def made_up_row(dataset, model, *, seed=0, resample=0, **changed):
+    """A row with made-up scores; those of real runs are in TestReal."""
+    place = DATASETS.index(dataset)
+    accuracy = 0.5 + 0.07 * place + 0.03 * MODELS.index(model) * (-1) ** place + 0.01 * seed
+    versions = {"torch": "2", "skts": "0", "commit": "abc"}
+    row = {
+        "key": f"{dataset}-{MODELS.index(model)}-{seed}-{resample}",
+        "dataset": dataset,
+        "model": model,
+        "seed": seed,
+        "resample": resample,
+        "status": "done",
+        "error": None,
+        "candidates": [],
+        "prepared": [],
+        "data": f"{dataset}{resample}",
+        "n_train": 10 + place,
+        "n_test": 100,
+        "n_classes": 2 + place,
+        "n_channels": 1,
+        "length": 50 * (1 + place),
+        "accuracy": accuracy,
+        "balanced_accuracy": accuracy - 0.01,
+        "macro_f1": accuracy - 0.02,
+        "log_loss": 1 - accuracy,
+        "fit_seconds": 2.0 + place,
+        "predict_seconds": 0.1,
+        "epochs": None if "sktime" in model else 3,
+        "device": "x86_64",
+        "threads": 2,
+        "versions": versions,
+    }
+    return row | changed
+
+
+def made_up_rows(**changed):
+    return [made_up_row(d, m, **changed) for d in DATASETS for m in MODELS]
+
+
+def store_of(folder, rows):
+    """A store as a study writes it."""
+    store = Store(folder)
+    with store.writing():
+        for row in rows:
+            store.add(row, {"train_loss": np.array([1.0, 0.5, 0.25])})
+    return store
+
+
+class TestStatistics:
+    def test_the_papers_mpce(self):
+        table = published().dropna(subset="testselected_lstmfcn")
+        columns = ["lstmfcn", "lstmfcn_ft", "alstmfcn", "alstmfcn_ft"]
+        found = mpce(table[[f"testselected_{name}" for name in columns]], table["n_classes"])
+        assert len(table) == 85
+        np.testing.assert_allclose(found, [0.03185, 0.02832, 0.03006, 0.02941], atol=5e-6)
+        # as printed in the paper, which cuts the first one
+        np.testing.assert_allclose(found, [0.0318, 0.0283, 0.0301, 0.0294], atol=6e-5)
+
+    def test_ranks_wins_and_ties(self):
+        table = pd.DataFrame({"a": [0.9, 0.5, 0.7], "b": [0.8, 0.5, 0.6], "c": [0.1, 0.4, 0.9]})
+        assert ranks(table).to_numpy().tolist() == [[1, 2, 3], [1.5, 1.5, 3], [2, 3, 1]]
+        wins, ties = wins_and_ties(table)
+        assert (wins.tolist(), ties.tolist()) == ([1, 0, 1], [1, 1, 0])
+        geometric = summary(table, pd.Series([2, 2, 2])).table["geometric mean rank"]
+        np.testing.assert_allclose(geometric, np.cbrt([1 * 1.5 * 2, 2 * 1.5 * 3, 3 * 3 * 1]))
+
+    def test_wilcoxon_and_its_corrections(self):
+        rng = np.random.default_rng(0)
+        table = pd.DataFrame(rng.normal([0, 0.3, 0.9], size=(20, 3)), columns=list("abc"))
+        pairs = wilcoxon_pairs(table)
+        expected = [stats.wilcoxon(table[a], table[b]).pvalue for a, b in ("ab", "ac", "bc")]
+        np.testing.assert_allclose(pairs["p"], expected)
+        smallest, middle, largest = np.sort(expected)
+        holm = np.maximum.accumulate([3 * smallest, 2 * middle, largest]).clip(max=1)
+        np.testing.assert_allclose(np.sort(pairs["holm"]), holm)
+        np.testing.assert_allclose(pairs["dunn_sidak"], 1 - (1 - pairs["p"]) ** 3)
+        first = pairs.iloc[0]
+        assert first["wins"] == np.sum(table["a"] > table["b"])
+        assert first["wins"] + first["draws"] + first["loses"] == 20
+
+    def test_equal_models(self):
+        table = pd.DataFrame({"a": [0.5, 0.6], "b": [0.5, 0.6], "c": [0.5, 0.6]})
+        assert wilcoxon_pairs(table)["p"].tolist() == [1, 1, 1]
+        assert friedman(table) is None
+
+    def test_friedman_needs_three_models(self):
+        table = pd.DataFrame({"a": [0.1, 0.2, 0.3], "b": [0.2, 0.3, 0.1], "c": [0.3, 0.4, 0.5]})
+        expected = stats.friedmanchisquare(table["a"], table["b"], table["c"])
+        assert friedman(table) == (expected.statistic, expected.pvalue)
+        assert friedman(table[["a", "b"]]) is None
+
+
+class TestScores:
+    def test_seeds_are_averaged_within_splits(self):
+        rows = made_up_rows() + made_up_rows(seed=1) + made_up_rows(resample=1, accuracy=0.0)
+        scores = scores_of(rows)
+        assert scores.models == ["LSTMFCN", "FCN", "Rocket(m)"]
+        assert scores.table().loc["Adiac", "LSTMFCN"] == pytest.approx((0.5 + 0.01 / 2) / 2)
+        ours = scores.of_the_archives_split().table()
+        assert ours.loc["Adiac", "LSTMFCN"] == pytest.approx(0.505)
+
+    def test_only_common_splits_are_compared(self):
+        rows = [*made_up_rows(), made_up_row("Wine", MODELS[0], resample=1, accuracy=0.0)]
+        assert scores_of(rows).table().loc["Wine", "LSTMFCN"] == pytest.approx(0.85)
+
+    def test_a_data_set_without_a_model_is_left_out(self):
+        rows = made_up_rows()
+        rows[4] |= {"status": "failed", "error": "ValueError: no\nmore"}
+        scores = scores_of(rows)
+        assert scores.left_out == {"Beef": ["FCN"]}
+        assert list(scores.table().index) == [d for d in DATASETS if d != "Beef"]
+        assert scores.failed["error"].tolist() == ["ValueError: no\nmore"]
+        assert list(scores_of(rows, ["LSTMFCN", "Rocket(m)"]).table().index) == list(DATASETS)
+
+    def test_different_data_of_one_name_are_refused(self):
+        rows = made_up_rows()
+        rows[0] |= {"data": "other"}
+        with pytest.raises(ValueError, match="runs of Adiac were made with different data"):
+            scores_of(rows)
+
+    def test_nothing_to_compare(self):
+        with pytest.raises(ValueError, match="there are no results yet"):
+            scores_of([])
+        failed = [row | {"status": "failed", "error": "MemoryError: "} for row in made_up_rows()]
+        with pytest.raises(ValueError, match="no run is done, the first one .* MemoryError"):
+            scores_of(failed)
+        with pytest.raises(ValueError, match="no data set has a run of every model: LSTMFCN, FCN"):
+            scores_of([made_up_row("Wine", MODELS[0]), made_up_row("Beef", MODELS[1])])
+        with pytest.raises(ValueError, match=r"models must be of .*, got Nope"):
+            scores_of(made_up_rows(), ["Nope"])
+
+
+class TestPublished:
+    def test_every_column_has_one_source(self):
+        columns = [column for source in SOURCES for column in source.columns]
+        facts = ["type", "n_train", "n_test", "length", "n_classes", "same_split_2018"]
+        assert sorted(columns + facts) == sorted(published().columns)
+
+    def test_what_was_chosen_on_the_test_set_says_so(self):
+        selected = {c for source in SOURCES if source.test_selected for c in source.columns}
+        assert selected == {c for c in published() if c.startswith("testselected")}
+
+    def test_other_splits_and_misprints_are_left_out(self):
+        for source in SOURCES:
+            table = source.table()
+            if source.split == 2015:
+                assert (published().loc[table.index, "same_split_2018"] == "yes").all()
+            assert len(table) > 20
+        (of_training_loss,) = [s for s in SOURCES if "trainloss_lstmfcn" in s.columns]
+        assert "Trace" not in of_training_loss.table().index
+
+
+class Page(html.parser.HTMLParser):
+    """Text by element, and whatever would be fetched from elsewhere."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.titles, self.cells, self.fetched, self.tags = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href") and not value.startswith("#"):
+                self.fetched.append(value)
+
+    def handle_data(self, data):
+        if self.tags[-1:] == ["h2"] and data.strip():
+            self.titles.append(data)
+        if self.tags[-1:] == ["td"] and data.strip():
+            self.cells.append(data)
+
+
+class TestReport:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def out(tmp_path_factory):
+        folder = tmp_path_factory.mktemp("study")
+        rows = made_up_rows() + made_up_rows(seed=1)
+        rows[0] |= {"prepared": ["padded with zeros", "interpolated"]}
+        rows.append(made_up_row("Wine", MODELS[0], seed=2, status="failed", error="No: <b>\nx"))
+        store_of(folder, rows)
+        write_report(folder, folder / "report", against="published", curves=["Wine", "CBF"])
+        return folder / "report"
+
+    def test_the_page_needs_nothing_from_elsewhere(self, out):
+        page = Page((out / "report.html").read_text())
+        assert page.fetched == []
+        assert {"script", "link", "img", "iframe"}.isdisjoint(page.tags)
+        assert page.tags.count("svg") == 5
+
+    def test_every_part_is_there_once(self, out):
+        page = Page((out / "report.html").read_text())
+        expected = ["Summary", "Tests", "Critical-difference diagram", "Pairs of models"]
+        expected += ["Accuracy", "Other metrics and time", "Groups of data sets"]
+        expected += ["Training time and accuracy", "Learning curves"]
+        assert page.titles[: len(expected)] == expected
+        assert page.titles[-2:] == ["Models", "Runs that failed"]
+        assert len(set(page.titles)) == len(page.titles)
+        in_markdown = [
+            line.removeprefix("## ")
+            for line in (out / "report.md").read_text().splitlines()
+            if line.startswith("## ")
+        ]
+        assert in_markdown == page.titles
+
+    def test_the_first_line_is_the_protocol(self, out):
+        _, _, line, *_ = (out / "report.md").read_text().splitlines()
+        assert line.startswith(
+            "Every model was trained on the training part alone, with fixed options, and scored "
+            "once on the test part: 6 data sets, the archive's own split, 2 seeds. Nothing was "
+        )
+        assert "For LSTMFCN series were padded in: Adiac." in line
+
+    def test_a_choice_by_cross_validation_is_told(self, tmp_path):
+        rows = made_up_rows(candidates=[["n_cells", [8, 64]]], resample=3)
+        store_of(tmp_path, rows)
+        write_report(tmp_path, tmp_path / "report")
+        text = (tmp_path / "report" / "report.md").read_text()
+        assert "with n_cells chosen by its cross-validation, and scored" in text
+        assert "6 data sets, 1 split drawn from all series, stratified by class, 1 seed" in text
+        with pytest.raises(ValueError, match="of the archive's own split, on which no run is"):
+            write_report(tmp_path, tmp_path / "report", against="published")
+
+    def test_the_best_is_marked_in_both(self, out):
+        text = (out / "report.md").read_text()
+        assert "| Adiac | 0.5050 | 0.5350 | **0.5650** |" in text
+        assert '<td class="number best">0.5650</td>' in (out / "report.html").read_text()
+
+    def test_tables_hold_what_the_page_shows(self, out):
+        table = pd.read_csv(out / "tables" / "accuracy.csv", index_col="dataset")
+        assert table.loc["Adiac", "Rocket(m)"] == pytest.approx(0.565)
+        assert table.loc["Adiac", "FCN, deviation"] == pytest.approx(np.std([0, 0.01], ddof=1))
+        assert len(pd.read_csv(out / "tables" / "runs.csv")) == 36
+        tables = {path.stem for path in (out / "tables").iterdir()}
+        assert {"summary", "tests", "groups", "metrics", "models", "failed"} <= tables
+
+    def test_what_was_chosen_on_the_test_set_is_not_ranked(self, out):
+        shown = pd.read_csv(out / "tables" / "testselected.csv", index_col=0)
+        assert "LSTM-FCN, refined" in shown
+        assert not (out / "tables" / "testselected_tests.csv").exists()
+        for path in (out / "tables").iterdir():
+            if path.stem not in ("testselected", "runs"):
+                assert "LSTM-FCN, refined" not in path.read_text()
+
+    def test_balanced_accuracy_is_compared_with_its_like(self, out):
+        swartz = pd.read_csv(out / "tables" / "swartz_scores.csv", index_col="dataset")
+        accuracy = pd.read_csv(out / "tables" / "accuracy.csv", index_col="dataset")
+        np.testing.assert_allclose(swartz["FCN"], accuracy["FCN"] - 0.01)
+
+    def test_groups_are_split_at_the_median(self, out):
+        groups = pd.read_csv(out / "tables" / "groups.csv", index_col=["by", "group"])
+        accuracy = pd.read_csv(out / "tables" / "accuracy.csv", index_col="dataset")
+        of_short = accuracy["FCN"].iloc[:3].mean()
+        assert groups.loc[("length", "up to 175"), "FCN"] == pytest.approx(of_short)
+        assert groups.loc[("type", "Spectro"), "data sets"] == 3
+
+    def test_errors_are_told_and_harmless(self, out):
+        text = (out / "report.html").read_text()
+        assert "No: &lt;b&gt;" in text
+
+    def test_the_same_rows_make_the_same_files(self, out, tmp_path):
+        again = tmp_path / "again"
+        write_report(out.parent, again, against="published", curves=["Wine", "CBF"])
+        for path in sorted(out.rglob("*.*")):
+            assert path.read_bytes() == (again / path.relative_to(out)).read_bytes(), path
+
+    def test_unknown_names(self, out, tmp_path):
+        with pytest.raises(ValueError, match="no results to compare of Nope"):
+            write_report(out.parent, tmp_path, curves=["Nope"])
+        with pytest.raises(ValueError, match="against must be 'published' or None"):
+            write_report(out.parent, tmp_path, against="others")
+
+    def test_two_models_one_data_set(self, tmp_path):
+        store_of(tmp_path, [made_up_row("Wine", model) for model in MODELS[:2]])
+        write_report(tmp_path, tmp_path / "report", against="published")
+        assert "Tests" not in Page((tmp_path / "report" / "report.html").read_text()).titles
+
+    @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+    @pytest.mark.parametrize("width", [400, 1200])
+    def test_a_browser_shows_it(self, out, tmp_path, width):
+        page = (out / "report.html").read_text()
+        measure = (
+            "<script>document.title = JSON.stringify({wide: document.documentElement.scrollWidth,"
+            "figures: [...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect()"
+            ".height)})</script></body>"
+        )
+        (tmp_path / "page.html").write_text(page.replace("</body>", measure))
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+        command += [f"--window-size={width},2000", f"file://{tmp_path / 'page.html'}"]
+        command += [f"--user-data-dir={tmp_path / 'profile'}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        title = done.stdout.partition("<title>")[2].partition("</title>")[0]
+        found = json.loads(title)
+        assert found["wide"] <= max(width, 500)  # a headless window is not narrower
+        assert len(found["figures"]) == 5
+        assert min(found["figures"]) > 80
+
+
+class TestReal:
+    def test_from_training_to_a_page(self, tmp_path):
+        fixed = {"max_epochs": 2, "filters": (8,), "kernel_sizes": (3,)}
+        names = ["ItalyPowerDemand", "UnitTest"]
+        runs = plan_runs(names, ["FCN", "LSTMFCN", "sktime:DummyClassifier"], fixed=fixed)
+        run_study(runs, tmp_path / "out", device="cpu")
+        write_report(tmp_path / "out", tmp_path / "report", against="published")
+        table = pd.read_csv(tmp_path / "report" / "tables" / "accuracy.csv", index_col=0)
+        rows = Store(tmp_path / "out").rows()
+        expected = [row["accuracy"] for row in rows if row["dataset"] == "UnitTest"]
+        assert table.loc["UnitTest"].tolist() == pytest.approx(expected)
+        losses = [Store(tmp_path / "out").predictions(row["key"]) for row in rows[:2]]
+        assert all(len(of_run["train_loss"]) == 2 for of_run in losses)
+        review = pd.read_csv(tmp_path / "report" / "tables" / "dl4tsc_scores.csv", index_col=0)
+        assert review.index.tolist() == ["ItalyPowerDemand"]
+        assert review["FCN (review)"].item() == published().loc["ItalyPowerDemand", "dl4tsc_fcn"]

@@ -30,9 +30,9 @@ def small_runs(n_seeds=2):
 def write_archive(folder, kind, *, swapped=False):
     rng = np.random.default_rng(0)
     (folder / "Odd").mkdir()
-    for split in ("TRAIN", "TEST"):
+    for split, n_series in (("TRAIN", 24), ("TEST", 30)):
         lines = []
-        for i in range(24):
+        for i in range(n_series):
             values = [f"{v:.3f}" for v in rng.normal(size=20) + 3 * (i % 2)]
             if kind == "missing":
                 values[3] = "NaN"

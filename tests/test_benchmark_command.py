@@ -83,7 +83,7 @@ class TestClassify:
             assert (label, probability) == ("label", f"{model}, probability")
             assert np.mean(table["label"] == table[model]) == row["accuracy"]
             assert table[probability].astype(float).between(0.5, 1).all()
-            assert len(table) == 24
+            assert len(table) == 30
 
     def test_no_such_folder(self, tmp_path):
         for folder in (tmp_path, tmp_path / "absent"):

@@ -80,6 +80,7 @@ def prepared(estimator, facts, *, own):
         if not facts["missing"]:
             return estimator, []
         return estimator.set_params(missing="interpolate"), ["interpolated"]
+    from sktime.transformations.compose import FitInTransform
     from sktime.transformations.impute import Imputer
     from sktime.transformations.padder import PaddingTransformer
 
@@ -88,7 +89,8 @@ def prepared(estimator, facts, *, own):
         estimator = PaddingTransformer(pad_length=facts["length"]) * estimator
         done.append("padded with zeros")
     if facts["missing"] and not estimator.get_tag("capability:missing_values"):
-        estimator = Imputer(method="linear") * estimator
+        # alone it remembers each series that it was fitted on, and wants as many to predict
+        estimator = FitInTransform(Imputer(method="linear")) * estimator
         done.append("interpolated")
     return estimator, done[::-1]
 

@@ -68,10 +68,8 @@ def pairwise_scatter(scores, pairs, label):
         ax.set_xlabel(f"{label}, {pair.first}", fontsize=8)
         ax.set_ylabel(f"{label}, {pair.second}", fontsize=8)
         ax.tick_params(labelsize=8)
-        better = {"transform": ax.transAxes, "fontsize": 8}
-        ax.text(0.97, 0.03, f"better on {pair.wins}", ha="right", va="bottom", **better)
-        ax.text(0.03, 0.97, f"better on {pair.loses}", ha="left", va="top", **better)
-        ax.set_title(f"equal on {pair.draws}", fontsize=8)
+        counts = f"{pair.loses} above, {pair.draws} on, {pair.wins} below the line"
+        ax.set_title(counts, fontsize=8)
     return figure
 
 
@@ -145,10 +143,13 @@ def learning_curves(losses, label="loss"):
                     color = colours[model]["color"]
                     ax.plot(epochs, curves[name], dashes, color=color, linewidth=1.1, label=said)
         ax.set_title(dataset, fontsize=9)
-        ax.set(yscale="log", xlabel="epoch", ylabel=label)
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.set(xlabel="epoch", ylabel=label)
+        low, high = ax.dataLim.intervaly
+        if high > 10 * low > 0:
+            ax.set_yscale("log")
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter(NullFormatter())
         ax.grid(alpha=0.3)
     _legend(figure, axes[0])
     return figure

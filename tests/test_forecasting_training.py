@@ -203,6 +203,7 @@ class TestTraining:
 
 class TestIntervals:
     def test_without_held_out_points_there_are_none(self):
+        # sktime's own refusal, by the tag that says whether there are intervals
         with pytest.raises(NotImplementedError, match="capability"):
             small(max_epochs=1).fit(Y).predict_interval(FH)
 

@@ -270,6 +270,8 @@ class TestReport:
         swartz = pd.read_csv(out / "tables" / "swartz_scores.csv", index_col="dataset")
         accuracy = pd.read_csv(out / "tables" / "accuracy.csv", index_col="dataset")
         np.testing.assert_allclose(swartz["FCN"], accuracy["FCN"] - 0.01)
+        assert "MPCE" not in pd.read_csv(out / "tables" / "swartz.csv")
+        assert "MPCE" in pd.read_csv(out / "tables" / "dl4tsc.csv")
 
     def test_groups_are_split_at_the_median(self, out):
         groups = pd.read_csv(out / "tables" / "groups.csv", index_col=["by", "group"])

@@ -186,8 +186,9 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
         given = {} if X is None else frames_of(X)
         frames = {}
         for name, series in self._series.items():
-            index = fh.to_absolute_index(series.seen().cutoff)
-            values = self._forecasts(name, series.seen(), fh, given.get(name))
+            seen = series.seen()
+            values = self._forecasts(name, seen, fh, given.get(name))
+            index = fh.to_absolute_index(seen.cutoff)
             frames[name] = pd.DataFrame(values, index=index, columns=series.y.columns)
         return stacked(frames, self._level_names)
 

@@ -28,7 +28,7 @@ def fitted_baseline(kind, inputs, targets, n_columns):
     if kind is None:
         return Baseline(weight, bias, np.ones(n_outputs))
     weight[np.arange(n_outputs), np.arange(n_outputs) % n_columns] = 1.0
-    spread = np.ones(n_outputs)
+    spread = np.zeros(n_outputs)
     for output, target in enumerate(targets):
         known = np.isfinite(target)
         x, rest = inputs[:, known].T, (target - weight[output] @ inputs)[known]
@@ -37,7 +37,7 @@ def fitted_baseline(kind, inputs, targets, n_columns):
             weight[output] += ridge.coef_
             bias[output] = ridge.intercept_
             rest = rest - ridge.predict(x)
-        spread[output] = np.sqrt(np.mean(rest**2)) if len(rest) else 1.0
+        spread[output] = np.sqrt(np.sum(rest**2) / max(1, len(rest)))
     return Baseline(weight, bias, np.where(spread > 0, spread, 1.0))
 
 

@@ -107,8 +107,8 @@ def failures(scores):
     return found
 
 
-def summary(table, n_classes, *, name="summary", title="Summary", text=""):
-    """Means, ranks and counts of each model."""
+def summary(table, n_classes=None, *, name="summary", title="Summary", text=""):
+    """Means, ranks and counts of each model; MPCE, which is of accuracy, with `n_classes`."""
     wins, ties = wins_and_ties(table)
     of_ranks = ranks(table)
     result = pd.DataFrame(
@@ -116,14 +116,14 @@ def summary(table, n_classes, *, name="summary", title="Summary", text=""):
             "mean": table.mean(),
             "mean rank": of_ranks.mean(),
             "geometric mean rank": np.exp(np.log(of_ranks).mean()),
-            "MPCE": mpce(table, n_classes),
+            "MPCE": None if n_classes is None else mpce(table, n_classes),
             "best alone": wins,
             "best with others": ties,
         }
     )
-    result = result.rename_axis("model")
+    result = result.rename_axis("model").dropna(axis=1)
     highest = ["mean", "best alone"]
-    lowest = ["mean rank", "geometric mean rank", "MPCE"]
+    lowest = result.columns.intersection(["mean rank", "geometric mean rank", "MPCE"])
     best = pd.DataFrame(False, index=result.index, columns=result.columns)
     best[highest] = result[highest] == result[highest].max()
     best[lowest] = result[lowest] == result[lowest].min()
@@ -299,11 +299,11 @@ def _beside(ours, source):
         ]
     pairs = wilcoxon_pairs(table, [(a, b) for a in mine for b in theirs])
     tested = "Wilcoxon's test of each of our models and each of theirs, corrected for these pairs."
-    facts = ours.facts.loc[table.index]
+    n_classes = ours.facts.loc[table.index, "n_classes"]
     return [
         summary(
             table,
-            facts["n_classes"],
+            n_classes if source.metric == "accuracy" else None,
             name=name,
             title=source.title,
             text=f"{text} The mean is of {metric}.",

@@ -46,7 +46,10 @@ WHAT_TO_RUN = {
     "select": {"action": "append", "default": [], "help": "NAME in --grid, chosen by 3 folds"},
     "seeds": {"type": int, "default": 1, "help": "runs with seeds 0, 1, ...; default 1"},
     "resamples": {"type": int, "default": 0, "help": "splits besides the archive's; default 0"},
-    "keep-weights": {"action": "store_true", "help": "keep those of the networks of skts"},
+    "keep-weights": {
+        "action": "store_true",
+        "help": "keep those of the networks that are trained now",
+    },
     "dry-run": {"action": "store_true", "help": "tell how much there is to do"},
 }
 HOW_TO_RUN = {

@@ -119,6 +119,19 @@ def list_ucr(path=None):
     return sorted(p.name for p in Path(folder).iterdir() if _files(folder, p.name))
 
 
+def find_missing(names, path=None):
+    """Those of the names that load_ucr does not find in `path`, or, without it, knows nothing of.
+
+    Examples
+    --------
+    >>> from skts.datasets import find_missing
+    >>> find_missing(["GunPoint", "GunPiont"])
+    ['GunPiont']
+    """
+    known = set(list_ucr(path)) | (_names_of_sktime() if path is None else set())
+    return sorted(set(names) - known)
+
+
 def _archive_folders(path):
     folders = [Path(folder) for folder in (path, os.environ.get("SKTS_DATA")) if folder]
     for folder in folders:
@@ -203,12 +216,9 @@ def _n_padded(values):
 
 def _from_sktime(name, folders):
     from sktime.datasets import load_UCR_UEA_dataset
-    from sktime.datasets.tsc_dataset_names import multivariate, univariate
 
-    shipped = _shipped_folder()
-    known = set(univariate) | set(multivariate) | {p.name for p in shipped.iterdir()}
-    looked_in = ", ".join(map(str, [*folders, shipped]))
-    if name not in known:
+    looked_in = ", ".join(map(str, [*folders, _shipped_folder()]))
+    if name not in _names_of_sktime():
         raise FileNotFoundError(
             f"data set {name!r} is neither in {looked_in} nor a name of the archives. Pass path= "
             f"or set SKTS_DATA to the folder that holds {name}/{name}_TRAIN.tsv (or .ts)."
@@ -221,6 +231,12 @@ def _from_sktime(name, folders):
             f"path= or set SKTS_DATA to the folder that holds {name}/{name}_TRAIN.tsv (or .ts)."
         ) from error
     return {split: (_from_nested(X), y) for split, (X, y) in loaded.items()}
+
+
+def _names_of_sktime():
+    from sktime.datasets.tsc_dataset_names import multivariate, univariate
+
+    return {*univariate, *multivariate, *(p.name for p in _shipped_folder().iterdir())}
 
 
 def _from_nested(X):

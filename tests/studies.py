@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,22 @@ def write_archive(folder, kind, *, swapped=False):
         (folder / "Odd" / f"Odd_{split}.tsv").write_text("\n".join(lines))
 
 
+@contextlib.contextmanager
+def started(command, **options):
+    """A process that is killed at the end, with all that it started."""
+    process = subprocess.Popen(command, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        kill_all_of(process)
+        process.wait()
+
+
+def kill_all_of(process):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def wait_for(condition, process):
     """Until the condition holds, or the process has ended."""
     while not condition() and process.poll() is None:
@@ -64,3 +81,14 @@ def busy_child_of(process, *, seconds, besides=()):
             if int(fields[11]) / os.sysconf("SC_CLK_TCK") > seconds:
                 return child
     return None
+
+
+def kill_busy_children_of(process, number, study):
+    """So many, one after the other, each once it is in training; ends where the study does."""
+    killed = []
+    while len(killed) < number:
+        wait_for(lambda: busy_child_of(process, seconds=12, besides=killed), study)
+        child = busy_child_of(process, seconds=12, besides=killed)
+        assert child is not None, f"the study ended with {study.poll()}"
+        killed.append(child)
+        os.kill(child, signal.SIGKILL)

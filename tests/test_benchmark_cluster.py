@@ -10,7 +10,15 @@ import sys
 import pytest
 
 from skts.benchmark import Store
-from tests.studies import BENCH, QUIET, busy_child_of, wait_for
+from tests.studies import (
+    BENCH,
+    QUIET,
+    busy_child_of,
+    kill_all_of,
+    kill_busy_children_of,
+    started,
+    wait_for,
+)
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 
@@ -31,24 +39,12 @@ def cluster(folder, n_workers, **settings):
     worker_command = ["worker", *quiet, "--nworkers", str(n_workers), "--nthreads", "1"]
     with contextlib.ExitStack() as stack:
         processes = []
-        for command in (scheduler_command, worker_command):
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *command],
-                env=os.environ | settings,
-                cwd=folder,
-                start_new_session=True,
-                **QUIET,
-            )
-            stack.callback(process.wait)
-            stack.callback(kill_all_of, process)
+        for words in (scheduler_command, worker_command):
+            command, env = [sys.executable, "-m", "dask", *words], os.environ | settings
+            process = stack.enter_context(started(command, env=env, cwd=folder, **QUIET))
             wait_for(told.exists, process)
             processes.append(process)
         yield json.loads(told.read_text())["address"], *processes
-
-
-def kill_all_of(process):
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def scores(folder):
@@ -62,11 +58,11 @@ def test_a_killed_worker_costs_no_row_and_changes_none(tmp_path):
     subprocess.run(command, env=one_thread, check=True, timeout=600, **QUIET)
     with cluster(tmp_path, 2) as (address, _, workers):
         command = [*BENCH, *STUDY, "--out", str(spread), "--scheduler", address]
-        study = subprocess.Popen(command, **QUIET)
-        wait_for(lambda: len(Store(spread).rows()) >= 2, study)
-        assert len(Store(spread).rows()) < 6  # so that both workers have runs to do
-        os.kill(busy_child_of(workers, seconds=1), signal.SIGKILL)
-        assert study.wait(timeout=600) == 0
+        with started(command, **QUIET) as study:
+            wait_for(lambda: len(Store(spread).rows()) >= 2, study)
+            assert len(Store(spread).rows()) < 6  # so that both workers have runs to do
+            os.kill(busy_child_of(workers, seconds=1), signal.SIGKILL)
+            assert study.wait(timeout=600) == 0
     assert len(scores(serial)) == 8
     assert scores(spread) == scores(serial)
     assert len((spread / "rows.jsonl").read_bytes().splitlines()) == 8
@@ -74,13 +70,11 @@ def test_a_killed_worker_costs_no_row_and_changes_none(tmp_path):
 
 def test_a_run_that_kills_its_workers_has_failed_and_the_study_goes_on(tmp_path):
     out = tmp_path / "out"
-    with cluster(tmp_path, 1, SCHEDULER__ALLOWED_FAILURES="0") as (address, _, workers):
-        study = subprocess.Popen([*BENCH, *LONG, "--out", str(out), "--scheduler", address])
-        killed = []
-        while len(killed) < 2:  # the second time it is done alone
-            wait_for(lambda: busy_child_of(workers, seconds=12, besides=killed), study)
-            killed.append(busy_child_of(workers, seconds=12, besides=killed))
-            os.kill(killed[-1], signal.SIGKILL)
+    with (
+        cluster(tmp_path, 1, SCHEDULER__ALLOWED_FAILURES="0") as (address, _, workers),
+        started([*BENCH, *LONG, "--out", str(out), "--scheduler", address]) as study,
+    ):
+        kill_busy_children_of(workers, 2, study)  # the second time it is done alone
         assert study.wait(timeout=600) == 1
     rows = {row["estimator"]: row for row in Store(out).rows()}
     assert rows["FCNClassifier"]["status"] == "failed"
@@ -92,10 +86,10 @@ def test_without_a_scheduler_a_line_says_so(tmp_path):
     out = tmp_path / "out"
     with cluster(tmp_path, 1) as (address, scheduler, workers):
         command = [*BENCH, *LONG, "--out", str(out), "--scheduler", address]
-        study = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        wait_for(lambda: busy_child_of(workers, seconds=12), study)
-        kill_all_of(scheduler)
-        _, said = study.communicate(timeout=600)
+        with started(command, stderr=subprocess.PIPE, text=True) as study:
+            wait_for(lambda: busy_child_of(workers, seconds=12), study)
+            kill_all_of(scheduler)
+            _, said = study.communicate(timeout=600)
         assert study.returncode == 2
         assert "the scheduler is gone: repeat the command" in said
     short = os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}

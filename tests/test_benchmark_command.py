@@ -22,8 +22,8 @@ class TestRun:
         assert options_of(["class_weight={1:2,3:4}"]) == {"class_weight": {1: 2, 3: 4}}
         nested = "sktime:A(b=B(c=1),e=3)"
         assert split_outside_brackets(f"FCN, {nested}") == ["FCN", nested]
-        (tmp_path / "names").write_text("A\nB\n")
-        assert datasets_of(f"@{tmp_path / 'names'}", None) == ["A", "B"]
+        (tmp_path / "names").write_text("GunPoint\nArrowHead\n")
+        assert datasets_of(f"@{tmp_path / 'names'}", None) == ["GunPoint", "ArrowHead"]
         assert "GunPoint" in datasets_of("all", None)
 
     def test_words_that_are_wrong(self, tmp_path):
@@ -35,13 +35,21 @@ class TestRun:
         for wrong in ("(8,16", "A,,B", "A)"):
             with pytest.raises(ValueError, match="all brackets closed"):
                 split_outside_brackets(wrong)
-        with pytest.raises(ValueError, match=r"holds no data sets of the names \['A'\]"):
-            datasets_of("A", tmp_path)
+        write_archive(tmp_path, "missing")
+        with pytest.raises(ValueError, match="there are no data sets A, B: they are not in"):
+            datasets_of("A,B,Odd", tmp_path)
+        with pytest.raises(ValueError, match="there are no data sets GunPiont: they are nowhere"):
+            datasets_of("GunPoint,GunPiont", None)
+        (tmp_path / "empty").mkdir()
+        (tmp_path / "names").touch()
+        for text in ("all", ",", f"@{tmp_path / 'names'}"):
+            with pytest.raises(ValueError, match="names no data set"):
+                datasets_of(text, tmp_path / "empty")
 
     def test_a_dry_run_trains_nothing(self, tmp_path):
         done = bench(tmp_path / "out", *STUDY, "--dry-run")
         assert done.returncode == 0, done.stderr
-        assert "40 runs, 0 of them done before" in done.stdout
+        assert "40 runs, 0 of them made before" in done.stdout
         assert "the others take about " in done.stdout
         assert not (tmp_path / "out").exists()
 
@@ -84,6 +92,24 @@ class TestClassify:
             assert np.mean(table["label"] == table[model]) == row["accuracy"]
             assert table[probability].astype(float).between(0.5, 1).all()
             assert len(table) == 30
+
+    def test_what_was_done_with_other_data_is_not_taken_for_it(self, tmp_path):
+        write_archive(tmp_path, "missing")
+        words = [str(tmp_path / "Odd"), "--estimators", "FCN", *SMALL]
+        assert bench(tmp_path / "out", *words, command="classify").returncode == 0
+        file = tmp_path / "Odd" / "Odd_TEST.tsv"
+        file.write_text("\n".join(file.read_text().splitlines()[:7]))
+        done = bench(tmp_path / "out", *words, command="classify")
+        assert done.returncode == 2
+        assert "the results are of other data than what is now Odd" in done.stderr
+
+    def test_a_failure_stays_one(self, tmp_path):
+        write_archive(tmp_path, "unequal_length")
+        words = [str(tmp_path), "--estimators", "CNN", "--set", "max_epochs=1"]
+        for _ in range(2):
+            done = bench(tmp_path / "out", *words, command="classify")
+            assert done.returncode == 1
+            assert "1 runs, 1 of them failed; --retry-failed does them again" in done.stdout
 
     def test_no_such_folder(self, tmp_path):
         for folder in (tmp_path, tmp_path / "absent"):

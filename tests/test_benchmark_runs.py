@@ -21,7 +21,9 @@ from tests.studies import (
     STUDY,
     bench,
     busy_child_of,
+    kill_busy_children_of,
     small_runs,
+    started,
     wait_for,
     write_archive,
 )
@@ -71,6 +73,7 @@ class TestPlan:
             ({"grid": {"random_state": [1, 2]}}, "random_state is no option of a plan"),
             ({"fixed": {"device": "cpu"}}, "device is no option of a plan"),
             ({"seeds": 0}, "seeds must be at least 1"),
+            ({"fixed": {"class_weight": {1: 1.0, "a": 2.0}}}, "class_weight must be of numbers"),
             ({"resamples": [-1]}, "resamples not negative"),
         ],
     )
@@ -134,6 +137,12 @@ class TestRun:
         assert row["status"] == "done", row
         assert row["epochs"] is None
 
+    def test_classes_without_probabilities_have_no_log_loss(self):
+        (run,) = plan_runs(["UnitTest"], ["sktime:RocketClassifier(num_kernels=84)"])
+        row, arrays = execute(run, None)
+        assert row["log_loss"] is None
+        assert set(arrays["probabilities"].ravel()) == {0, 1}
+
     def test_a_failure_is_a_row(self):
         (run,) = plan_runs(["NoSuchSet"], ["FCN"], fixed=SMALL)
         row, arrays = execute(run, None, "cpu")
@@ -161,7 +170,7 @@ class TestRun:
         file = tmp_path / "Odd" / "Odd_TEST.tsv"
         file.write_text(file.read_text().replace("0", "1", 1))
         *_, changed = load_split("Odd", tmp_path)
-        assert len({facts["data"], drawn["data"], changed["data"]}) == 3
+        assert facts["data"] == drawn["data"] != changed["data"]
 
     def test_resamples_keep_the_classes(self):
         (_, y), (_, y_test), _ = load_split("ItalyPowerDemand", None)
@@ -214,8 +223,9 @@ class TestStore:
         run_study(small_runs(2), tmp_path, device="cpu")
         assert [row["seed"] for row in Store(tmp_path).rows()] == [0, 1]
 
-    def test_a_damaged_row_is_named(self, tmp_path):
-        (tmp_path / "rows.jsonl").write_bytes(b"\0\0\0\n")
+    @pytest.mark.parametrize("line", [b"\0\0\0\n", b"1\n", b"{}\n"])
+    def test_a_damaged_row_is_named(self, tmp_path, line):
+        (tmp_path / "rows.jsonl").write_bytes(line)
         with pytest.raises(ValueError, match=r"line 1 of .* is damaged"):
             Store(tmp_path).rows()
 
@@ -223,6 +233,11 @@ class TestStore:
         with Store(tmp_path).writing(), pytest.raises(RuntimeError, match="another process is"):
             run_study(small_runs(1), tmp_path)
         assert len(run_study(small_runs(1), tmp_path, device="cpu").rows()) == 1
+
+    def test_a_device_that_is_not_there(self, tmp_path):
+        with pytest.raises(ValueError, match="device='cuda:99' was asked for"):
+            run_study(small_runs(1), tmp_path, device="cuda:99")
+        assert not (tmp_path / "rows.jsonl").exists()
 
     def test_a_folder_that_cannot_be(self, tmp_path):
         (tmp_path / "file").touch()
@@ -264,23 +279,19 @@ class TestKills:
 
     def test_a_killed_worker_costs_no_row(self, tmp_path):
         command = [*BENCH, "--out", str(tmp_path), *STUDY, "--n-jobs", "2"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wait_for(lambda: len(Store(tmp_path).rows()) > 3, process)
-        os.kill(busy_child_of(process, seconds=1), signal.SIGKILL)
-        assert process.wait(timeout=600) == 0
+        with started(command, stdout=subprocess.DEVNULL) as process:
+            wait_for(lambda: len(Store(tmp_path).rows()) > 3, process)
+            os.kill(busy_child_of(process, seconds=1), signal.SIGKILL)
+            assert process.wait(timeout=600) == 0
         rows = Store(tmp_path).rows()
         assert (len(rows), {row["status"] for row in rows}) == (40, {"done"})
 
     def test_a_run_whose_process_is_killed_twice_has_failed(self, tmp_path):
         options = ["--datasets", "ItalyPowerDemand", "--estimators", "FCN"]
         options += ["--set", "max_epochs=1000000", "--set", "target_loss=0.0"]
-        process = subprocess.Popen([*BENCH, "--out", str(tmp_path), *options])
-        killed = []
-        while len(killed) < 2:
-            wait_for(lambda: busy_child_of(process, seconds=12, besides=killed), process)
-            killed.append(busy_child_of(process, seconds=12, besides=killed))
-            os.kill(killed[-1], signal.SIGKILL)
-        assert process.wait(timeout=600) == 1
+        with started([*BENCH, "--out", str(tmp_path), *options]) as process:
+            kill_busy_children_of(process, 2, process)
+            assert process.wait(timeout=600) == 1
         (row,) = Store(tmp_path).rows()
         assert row["status"] == "failed"
         assert row["error"].startswith("TerminatedWorkerError")

@@ -12,7 +12,7 @@ from scipy import stats
 
 from skts.benchmark import Store, plan_runs, run_study
 from skts.benchmark.report import write_report
-from skts.benchmark.report.published import SOURCES, published
+from skts.benchmark.report.published import SOURCES, published, same_split
 from skts.benchmark.report.scores import scores_of
 from skts.benchmark.report.sections import summary
 from skts.benchmark.report.statistics import friedman, mpce, ranks, wilcoxon_pairs, wins_and_ties
@@ -36,10 +36,8 @@ def made_up_row(dataset, model, *, seed=0, resample=0, **changed):
         "error": None,
         "candidates": [],
         "prepared": [],
-        "data": f"{dataset}{resample}",
-        "n_train": 10 + place,
-        "n_test": 100,
-        "n_classes": 2 + place,
+        "data": dataset,
+        **published().loc[dataset, ["n_train", "n_test", "n_classes"]].astype(int).to_dict(),
         "n_channels": 1,
         "length": 50 * (1 + place),
         "accuracy": accuracy,
@@ -101,6 +99,12 @@ class TestStatistics:
         assert first["wins"] == np.sum(table["a"] > table["b"])
         assert first["wins"] + first["draws"] + first["loses"] == 20
 
+    def test_equal_differences_share_a_rank(self):
+        table = pd.DataFrame({"a": [3, 2, 5, 6, 7, 4, 9], "b": [2, 1, 6, 5, 5, 3, 7]})
+        (of_whole,) = wilcoxon_pairs(table)["p"]
+        assert of_whole == pytest.approx(0.09375)
+        assert wilcoxon_pairs(table / 10)["p"].item() == of_whole
+
     def test_equal_models(self):
         table = pd.DataFrame({"a": [0.5, 0.6], "b": [0.5, 0.6], "c": [0.5, 0.6]})
         assert wilcoxon_pairs(table)["p"].tolist() == [1, 1, 1]
@@ -117,7 +121,8 @@ class TestScores:
     def test_seeds_are_averaged_within_splits(self):
         rows = made_up_rows() + made_up_rows(seed=1) + made_up_rows(resample=1, accuracy=0.0)
         scores = scores_of(rows)
-        assert scores.models == ["LSTMFCN", "FCN", "Rocket(m)"]
+        assert scores.models == ["FCN", "LSTMFCN", "Rocket(m)"]
+        assert scores.deviation().loc["Adiac", "FCN"] == pytest.approx(np.std([0, 0.01], ddof=1))
         assert scores.table().loc["Adiac", "LSTMFCN"] == pytest.approx((0.5 + 0.01 / 2) / 2)
         ours = scores.of_the_archives_split().table()
         assert ours.loc["Adiac", "LSTMFCN"] == pytest.approx(0.505)
@@ -131,9 +136,37 @@ class TestScores:
         rows[4] |= {"status": "failed", "error": "ValueError: no\nmore"}
         scores = scores_of(rows)
         assert scores.left_out == {"Beef": ["FCN"]}
+        assert scores.all_runs["compared"].sum() == 15
         assert list(scores.table().index) == [d for d in DATASETS if d != "Beef"]
         assert scores.failed["error"].tolist() == ["ValueError: no\nmore"]
         assert list(scores_of(rows, ["LSTMFCN", "Rocket(m)"]).table().index) == list(DATASETS)
+
+    def test_a_model_without_any_run_takes_nothing_away(self):
+        rows = [*made_up_rows(), made_up_row("Wine", MODELS[0]) | {"model": "sktime:X()"}]
+        rows[-1] |= {"status": "failed", "error": "TypeError: no"}
+        scores = scores_of(rows)
+        assert scores.models == ["FCN", "LSTMFCN", "Rocket(m)"]
+        assert scores.failed["model"].tolist() == ["X()"]
+        assert len(scores.table()) == 6
+
+    def test_splits_that_not_all_have_are_told(self, tmp_path):
+        rows = made_up_rows()
+        rows += [made_up_row("Wine", m, resample=r) for m in MODELS[:2] for r in range(1, 30)]
+        store_of(tmp_path, rows)
+        write_report(tmp_path, tmp_path / "report")
+        assert "58 runs beside these are not compared" in (
+            (tmp_path / "report" / "report.md").read_text()
+        )
+
+    def test_short_names(self):
+        names = {
+            "LSTMFCNClassifier filters=(8,) n_cells=8": "LSTMFCN filters=(8,) n_cells=8",
+            "sktime:a.b.RocketClassifier(n_kernels=84, t='m')": "Rocket(84, m)",
+            "sktime:RocketClassifier(84)": "sktime:RocketClassifier(84)",
+            "sktime:RocketClassifier(n_kernels=84)": "sktime:RocketClassifier(n_kernels=84)",
+        }
+        rows = [made_up_row("Wine", MODELS[0]) | {"model": m, "key": m} for m in names]
+        assert scores_of(rows).models == sorted(names.values())
 
     def test_different_data_of_one_name_are_refused(self):
         rows = made_up_rows()
@@ -147,7 +180,7 @@ class TestScores:
         failed = [row | {"status": "failed", "error": "MemoryError: "} for row in made_up_rows()]
         with pytest.raises(ValueError, match="no run is done, the first one .* MemoryError"):
             scores_of(failed)
-        with pytest.raises(ValueError, match="no data set has a run of every model: LSTMFCN, FCN"):
+        with pytest.raises(ValueError, match="no data set has .*: FCN 1, LSTMFCN 1. Name the --mo"):
             scores_of([made_up_row("Wine", MODELS[0]), made_up_row("Beef", MODELS[1])])
         with pytest.raises(ValueError, match=r"models must be of .*, got Nope"):
             scores_of(made_up_rows(), ["Nope"])
@@ -162,6 +195,12 @@ class TestPublished:
     def test_what_was_chosen_on_the_test_set_says_so(self):
         selected = {c for source in SOURCES if source.test_selected for c in source.columns}
         assert selected == {c for c in published() if c.startswith("testselected")}
+
+    def test_another_split_of_the_same_name_is_known_by_its_size(self):
+        facts = published().loc[["Chinatown", "Wine"], ["n_train", "n_test", "n_classes"]]
+        assert list(same_split(facts)) == ["Chinatown", "Wine"]
+        facts.loc["Chinatown", "n_test"] += 2
+        assert list(same_split(facts)) == ["Wine"]
 
     def test_other_splits_and_misprints_are_left_out(self):
         for source in SOURCES:
@@ -201,6 +240,7 @@ class TestReport:
         folder = tmp_path_factory.mktemp("study")
         rows = made_up_rows() + made_up_rows(seed=1)
         rows[0] |= {"prepared": ["padded with zeros", "interpolated"]}
+        rows = [row | {"n_test": 99} if row["dataset"] == "CBF" else row for row in rows]
         rows.append(made_up_row("Wine", MODELS[0], seed=2, status="failed", error="No: <b>\nx"))
         store_of(folder, rows)
         write_report(folder, folder / "report", against="published", curves=["Wine", "CBF"])
@@ -229,32 +269,36 @@ class TestReport:
 
     def test_the_first_line_is_the_protocol(self, out):
         _, _, line, *_ = (out / "report.md").read_text().splitlines()
-        assert line.startswith(
-            "Every model was trained on the training part alone, with fixed options, and scored "
-            "once on the test part: 6 data sets, the archive's own split, 2 seeds. Nothing was "
+        assert line == (
+            "Every model was trained on the training part of a data set alone, and scored once on "
+            "its test part; nothing was chosen by test scores. 6 data sets, 6 of them with the "
+            "archive's own split; 0 further splits of each, drawn from all its series by class; "
+            "seeds of each model and split: 2. For LSTMFCN series were interpolated in Adiac. For "
+            "LSTMFCN series were padded with zeros in Adiac. 1 run beside these are not compared."
         )
-        assert "For LSTMFCN series were padded in: Adiac." in line
 
     def test_a_choice_by_cross_validation_is_told(self, tmp_path):
-        rows = made_up_rows(candidates=[["n_cells", [8, 64]]], resample=3)
+        rows = made_up_rows(resample=3) + made_up_rows(resample=3, seed=1)[:1]
+        rows[0] |= {"candidates": [["n_cells", [8, 64]]]}
         store_of(tmp_path, rows)
         write_report(tmp_path, tmp_path / "report")
         text = (tmp_path / "report" / "report.md").read_text()
-        assert "with n_cells chosen by its cross-validation, and scored" in text
-        assert "6 data sets, 1 split drawn from all series, stratified by class, 1 seed" in text
+        assert "Of LSTMFCN, n\\_cells was chosen by cross-validation of the training part." in text
+        assert "6 data sets, none of them with the archive's own split; 1 further splits" in text
+        assert "seeds of each model and split: 1 to 2." in text
         with pytest.raises(ValueError, match="of the archive's own split, on which no run is"):
             write_report(tmp_path, tmp_path / "report", against="published")
 
     def test_the_best_is_marked_in_both(self, out):
         text = (out / "report.md").read_text()
-        assert "| Adiac | 0.5050 | 0.5350 | **0.5650** |" in text
+        assert "| Adiac | 0.5350 | 0.5050 | **0.5650** |" in text
         assert '<td class="number best">0.5650</td>' in (out / "report.html").read_text()
 
     def test_tables_hold_what_the_page_shows(self, out):
         table = pd.read_csv(out / "tables" / "accuracy.csv", index_col="dataset")
         assert table.loc["Adiac", "Rocket(m)"] == pytest.approx(0.565)
         assert table.loc["Adiac", "FCN, deviation"] == pytest.approx(np.std([0, 0.01], ddof=1))
-        assert len(pd.read_csv(out / "tables" / "runs.csv")) == 36
+        assert pd.read_csv(out / "tables" / "runs.csv")["compared"].sum() == 36
         tables = {path.stem for path in (out / "tables").iterdir()}
         assert {"summary", "tests", "groups", "metrics", "models", "failed"} <= tables
 
@@ -269,9 +313,20 @@ class TestReport:
     def test_balanced_accuracy_is_compared_with_its_like(self, out):
         swartz = pd.read_csv(out / "tables" / "swartz_scores.csv", index_col="dataset")
         accuracy = pd.read_csv(out / "tables" / "accuracy.csv", index_col="dataset")
-        np.testing.assert_allclose(swartz["FCN"], accuracy["FCN"] - 0.01)
+        np.testing.assert_allclose(swartz["FCN"], accuracy.loc[swartz.index, "FCN"] - 0.01)
         assert "MPCE" not in pd.read_csv(out / "tables" / "swartz.csv")
         assert "MPCE" in pd.read_csv(out / "tables" / "dl4tsc.csv")
+
+    def test_data_sets_of_another_split_are_not_paired(self, out):
+        review = pd.read_csv(out / "tables" / "dl4tsc_scores.csv", index_col="dataset")
+        assert sorted(review.index) == sorted(set(DATASETS) - {"CBF"})
+        text = (out / "report.md").read_text()
+        assert "5 data sets; not in it, or of another split: CBF." in text
+
+    def test_scores_of_two_decimals_meet_their_like(self, out):
+        columbia = pd.read_csv(out / "tables" / "columbia_scores.csv", index_col="dataset")
+        assert len(columbia) > 0
+        np.testing.assert_array_equal(columbia, columbia.round(2))
 
     def test_groups_are_split_at_the_median(self, out):
         groups = pd.read_csv(out / "tables" / "groups.csv", index_col=["by", "group"])
@@ -283,12 +338,31 @@ class TestReport:
     def test_errors_are_told_and_harmless(self, out):
         text = (out / "report.html").read_text()
         assert "No: &lt;b&gt;" in text
+        assert "| No: \\<b> |" in (out / "report.md").read_text()
 
     def test_the_same_rows_make_the_same_files(self, out, tmp_path):
         again = tmp_path / "again"
         write_report(out.parent, again, against="published", curves=["Wine", "CBF"])
         for path in sorted(out.rglob("*.*")):
             assert path.read_bytes() == (again / path.relative_to(out)).read_bytes(), path
+
+    def test_a_new_report_leaves_nothing_of_the_old_one(self, out, tmp_path):
+        write_report(out.parent, tmp_path, against="published")
+        write_report(out.parent, tmp_path)
+        assert not (tmp_path / "tables" / "testselected.csv").exists()
+        assert (tmp_path / "tables" / "summary.csv").exists()
+
+    def test_curves_of_no_network(self, out, tmp_path):
+        with pytest.raises(ValueError, match="none of the models is a network"):
+            write_report(out.parent, tmp_path, models=["Rocket(m)"], curves=["Wine"])
+
+    def test_a_name_with_marks_of_markdown(self, tmp_path):
+        rows = [made_up_row("Wine", m) for m in MODELS[:2]]
+        rows[0]["model"] = "sktime:A() * B(x='|')"
+        store_of(tmp_path, rows)
+        write_report(tmp_path, tmp_path / "report")
+        text = (tmp_path / "report" / "report.md").read_text()
+        assert "| dataset | A() \\* B(\\|) | FCN |" in text
 
     def test_unknown_names(self, out, tmp_path):
         with pytest.raises(ValueError, match="no results to compare of Nope"):
@@ -331,8 +405,9 @@ class TestReal:
         write_report(tmp_path / "out", tmp_path / "report", against="published")
         table = pd.read_csv(tmp_path / "report" / "tables" / "accuracy.csv", index_col=0)
         rows = Store(tmp_path / "out").rows()
-        expected = [row["accuracy"] for row in rows if row["dataset"] == "UnitTest"]
-        assert table.loc["UnitTest"].tolist() == pytest.approx(expected)
+        for row in rows:
+            short = {"F": "FCN", "L": "LSTMFCN", "s": "Dummy"}[row["model"][0]]
+            assert table.loc[row["dataset"], short] == pytest.approx(row["accuracy"])
         losses = [Store(tmp_path / "out").predictions(row["key"]) for row in rows[:2]]
         assert all(len(of_run["train_loss"]) == 2 for of_run in losses)
         review = pd.read_csv(tmp_path / "report" / "tables" / "dl4tsc_scores.csv", index_col=0)

@@ -11,7 +11,7 @@ from skts.benchmark.estimate import estimated_seconds
 from skts.benchmark.plan import plan_runs
 from skts.benchmark.store import Store
 from skts.benchmark.study import run_study, undone
-from skts.datasets import list_ucr
+from skts.datasets import find_missing, list_ucr
 
 
 def bench_run(arguments):
@@ -31,7 +31,7 @@ def bench_run(arguments):
     )
     rows = Store(arguments.out).rows()
     left = undone(runs, rows, retry_failed=arguments.retry_failed)
-    print(f"{len(runs)} runs, {len(runs) - len(left)} of them done before")
+    print(f"{len(runs)} runs, {len(runs) - len(left)} of them made before")
     if arguments.dry_run:
         where = {"archive": arguments.archive, "device": arguments.device}
         seconds, unknown = estimated_seconds(left, rows, **where)
@@ -92,15 +92,19 @@ def _done(runs, left, arguments, archive, keep_weights):
             retry_failed=arguments.retry_failed,
             on_row=progress.tell,
         )
-    print(f"{progress.n_failed} of {len(left)} runs failed; results are in {arguments.out}")
-    return 1 if progress.n_failed else 0
+    keys = {run.key for run in runs}
+    rows = [row for row in Store(arguments.out).rows() if row["key"] in keys]
+    n_failed = sum(row["status"] != "done" for row in rows)
+    hint = "; --retry-failed does them again" if n_failed else ""
+    print(f"{len(rows)} runs, {n_failed} of them failed{hint}; results are in {arguments.out}")
+    return 1 if n_failed else 0
 
 
 class Progress:
     """A bar with the oldest of the current runs on a terminal, else a line for each, on stderr."""
 
     def __init__(self, runs):
-        self.n_runs, self.n_failed = len(runs), 0
+        self.n_runs = len(runs)
         self.left = {run.key: f"{run.dataset} {run.model} seed {run.seed}" for run in runs}
         quiet = not sys.stderr.isatty()
         self.bar = tqdm(total=len(runs), unit="run", file=sys.stderr, disable=quiet)
@@ -114,7 +118,6 @@ class Progress:
 
     def tell(self, row):
         what = self.left.pop(row["key"])
-        self.n_failed += row["status"] != "done"
         self.bar.update()
         self._show()
         if self.bar.disable:
@@ -130,15 +133,18 @@ class Progress:
 def datasets_of(text, archive):
     """Names of data sets: "all" of the archive, those in a file "@PATH", or "A,B,C".
 
-    Raises ValueError where a given archive does not hold one of them.
+    Raises ValueError where there are none, or one of them is not found.
     """
     if text == "all":
-        return list_ucr(archive)
-    names = Path(text[1:]).read_text().split() if text.startswith("@") else text.split(",")
+        names = list_ucr(archive)
+    else:
+        names = Path(text[1:]).read_text().split() if text.startswith("@") else text.split(",")
     names = [name.strip() for name in names if name.strip()]
-    missing = set() if archive is None else set(names) - set(list_ucr(archive))
-    if missing:
-        raise ValueError(f"{archive} holds no data sets of the names {sorted(missing)}")
+    where = "nowhere" if archive is None else f"not in {archive}"
+    if not names:
+        raise ValueError(f"{text!r} names no data set; they are folders NAME with NAME_TRAIN.tsv")
+    if missing := find_missing(names, archive):
+        raise ValueError(f"there are no data sets {', '.join(missing)}: they are {where}")
     return names
 
 

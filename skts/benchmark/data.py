@@ -24,6 +24,7 @@ def load_split(name, archive, resample=0):
     (X, y), (X_test, y_test), facts
     """
     parts = load_ucr_parts(name, archive)
+    data = _fingerprint(parts)
     if resample:
         parts = _drawn_anew(*parts, resample)
     (X, y), (X_test, _) = parts
@@ -37,13 +38,17 @@ def load_split(name, archive, resample=0):
         "length": max(lengths),
         "unequal_length": min(lengths) < max(lengths),
         "missing": any(np.isnan(x).any() for x in series),
-        "data": _fingerprint(parts),
+        "data": data,
     }
     return *parts, facts
 
 
+def fingerprint(name, archive):
+    """Tells a data set from others of its name: of another archive, or before its files changed."""
+    return _fingerprint(load_ucr_parts(name, archive))
+
+
 def _fingerprint(parts):
-    """Tells a split from any other: of a name in another archive, or of a mended file."""
     digest = hashlib.sha256()
     for X, y in parts:
         digest.update("\0".join(map(str, y)).encode())

@@ -129,6 +129,14 @@ def _check(estimators, recipe, fixed, grid, select):
             raise ValueError(f"{name} is no option of a plan: give seeds, or a device for all")
         if not any(has_option(estimator, name) for estimator in estimators):
             raise ValueError(f"none of {', '.join(estimators)} has an option {name!r}")
+    for name, value in (*fixed.items(), *grid.items()):
+        try:
+            json.dumps(value, sort_keys=True)
+        except TypeError as error:
+            raise ValueError(
+                f"the value of {name} must be of numbers, words, lists and dicts with keys of one "
+                f"type, got {value!r}"
+            ) from error
     for estimator in estimators:
         own = {n: v for n, v in fixed.items() if has_option(estimator, n)}
         make(estimator, recipe=recipe, options=own)

@@ -46,20 +46,22 @@ def execute(run, archive, device="auto", *, keep_weights=False):
         Labels of the test series, classes and probabilities, the losses of each epoch, and the
         weights ("weights NAME") where asked; empty after a failure.
     """
-    place = resolve_device(device) if is_own(run.estimator) else CPU
-    row = _described(run, place)
+    described = _described(run)
     try:
+        place = resolve_device(device) if is_own(run.estimator) else CPU
+        name = torch.cuda.get_device_name(place) if place.type == "cuda" else platform.machine()
         # a run is one process's work, also where what runs it would spread its parts
         with peak_memory(place) as memory, parallel_config("sequential"):
             found, arrays = _trained_and_scored(run, archive, device, keep_weights)
     except Exception as error:  # a study goes on, whatever one of its runs meets
-        return row | _failure(error), {}
-    return row | found | {"status": "done", "peak_memory": memory["peak"]}, arrays
+        return described | _failure(error), {}
+    found |= {"status": "done", "device": name, "peak_memory": memory["peak"]}
+    return described | found, arrays
 
 
 def failed(run, error):
     """The row of a run whose process an error ended."""
-    return _described(run, CPU) | {"device": None} | _failure(error)
+    return _described(run) | _failure(error)
 
 
 def _failure(error):
@@ -67,11 +69,10 @@ def _failure(error):
     return {"status": "failed", "error": f"{type(error).__name__}: {error}", "traceback": text}
 
 
-def _described(run, place):
+def _described(run):
     return dataclasses.asdict(run) | {
         "key": run.key,
         "model": run.model,
-        "device": torch.cuda.get_device_name(place) if place.type == "cuda" else platform.machine(),
         "threads": torch.get_num_threads(),
         "host": platform.node(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -146,8 +147,9 @@ def _fitted(estimator, run, X, y):
 
 
 def _scores(y_test, y_pred, classes, probabilities):
-    known = np.isin(y_test, classes).all()  # else no probability says how surprising it is
-    loss = log_loss(y_test, probabilities, labels=classes) if known else None
+    # a class that training did not see has no probability, and 0 and 1 are none
+    tells = np.isin(y_test, classes).all() and not np.isin(probabilities, (0, 1)).all()
+    loss = log_loss(y_test, probabilities, labels=classes) if tells else None
     return {
         "accuracy": float(accuracy_score(y_test, y_pred)),
         "balanced_accuracy": float(balanced_accuracy_score(y_test, y_pred)),

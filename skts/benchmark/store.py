@@ -34,11 +34,11 @@ class Store:
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)
-            except ValueError as error:
+                found[row["key"]] = row
+            except (ValueError, TypeError, KeyError) as error:
                 raise ValueError(
                     f"line {number} of {self._file} is damaged: remove it, to have its run again"
                 ) from error
-            found[row["key"]] = row
         return list(found.values())
 
     def predictions(self, key):

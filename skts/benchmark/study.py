@@ -8,6 +8,8 @@ import torch
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from skts._tensors import resolve_device
+from skts.benchmark.data import fingerprint
 from skts.benchmark.run import execute, failed
 from skts.benchmark.store import Store
 
@@ -59,7 +61,8 @@ def run_study(
     RuntimeError
         Where another process adds to the folder.
     ValueError
-        Where `n_jobs` is below 1, or other than 1 for a cluster.
+        Where `n_jobs` is below 1, or other than 1 for a cluster; the folder has results of other
+        data under the same name; or `device` is not there.
     ModuleNotFoundError
         Where `scheduler` is given, and ``distributed`` is not installed.
     """
@@ -68,9 +71,13 @@ def run_study(
             f"n_jobs must be at least 1, and is for one machine: a cluster's workers are counted "
             f"where they are started; got n_jobs={n_jobs}, scheduler={scheduler!r}"
         )
+    if scheduler is None:
+        resolve_device(device)
     store = Store(folder)
     with store.writing():
-        left = undone(runs, store.rows(), retry_failed=retry_failed)
+        rows = store.rows()
+        _check_same_data(runs, rows, archive)
+        left = undone(runs, rows, retry_failed=retry_failed)
         if scheduler is None:
             outcomes = _on_this_machine(left, archive, device, n_jobs, keep_weights)
         else:
@@ -80,6 +87,17 @@ def run_study(
             if on_row is not None:
                 on_row(row)
     return store
+
+
+def _check_same_data(runs, rows, archive):
+    """Raises ValueError where what is done of the plan's data sets was done with other data."""
+    known = {row["dataset"]: row["data"] for row in rows if row["status"] == "done"}
+    names = [name for name in dict.fromkeys(run.dataset for run in runs) if name in known]
+    if changed := [name for name in names if fingerprint(name, archive) != known[name]]:
+        raise ValueError(
+            f"the results are of other data than what is now {', '.join(changed)}: use another "
+            "folder for the results of this data"
+        )
 
 
 def undone(runs, rows, *, retry_failed=False):

@@ -29,6 +29,8 @@ class Source:
     test_selected : bool
         Whether models were chosen by their scores on the test set. Such columns are only shown:
         beside models that were not they have no rank.
+    decimals : int, optional
+        To which the scores are rounded, where that is less than it takes to tell them apart.
     misprints : tuple of (dataset, column)
         Visible misprints of the source, left out.
     """
@@ -40,6 +42,7 @@ class Source:
     split: int = 2018
     metric: str = "accuracy"
     test_selected: bool = False
+    decimals: int | None = None
     misprints: tuple = ()
 
     def table(self):
@@ -74,7 +77,8 @@ SOURCES = (
         title="LSTM-FCN, checkpoint of the lowest training loss",
         citation="F. Karim et al. (2018). LSTM fully convolutional networks for time series "
         "classification. IEEE Access 6, 1662-1669; figures of the authors' code.",
-        protocol="the archive's split of 2015; the best of three numbers of cells",
+        protocol="the archive's split of 2015; the best of three numbers of cells (it is not said "
+        "by what they were compared)",
         columns={
             "trainloss_lstmfcn": "LSTM-FCN (training loss)",
             "trainloss_alstmfcn": "ALSTM-FCN (training loss)",
@@ -92,6 +96,7 @@ SOURCES = (
             "columbia_new_alstmfcn": "Improved ALSTM-FCN (Columbia)",
         },
         split=2015,
+        decimals=2,
     ),
     Source(
         title="CNN and LSTM with attention",
@@ -124,6 +129,19 @@ SOURCES = (
         test_selected=True,
     ),
 )
+
+
+def same_split(facts):
+    """The data sets whose numbers of series and classes are those of the archive of 2018.
+
+    Parameters
+    ----------
+    facts : DataFrame
+        Of a study, a row for each data set.
+    """
+    columns = ["n_train", "n_test", "n_classes"]
+    theirs = published()[columns].reindex(facts.index)
+    return facts.index[(facts[columns] == theirs).all(axis=1)]
 
 
 def published():

@@ -5,8 +5,8 @@ import re
 
 import pandas as pd
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 FACTS = ("n_train", "n_test", "n_classes", "n_channels", "length")
+NESTED = ("options", "candidates", "parameters", "versions", "prepared", "chosen", "tried")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,44 +15,49 @@ class Scores:
 
     Attributes
     ----------
+    all_runs : DataFrame
+        A row for each run, its model by a short name, with what is a number or a word of each;
+        `compared` tells whether the run has a part in what follows.
     runs : DataFrame
-        A row for each run that is done and compared, its model by a short name.
-    failed : DataFrame
-        A row for each run that failed.
+        The runs that are compared, with all that is known of them.
     left_out : dict of str to list of str
         Data sets that are not compared, and the models that have no run there; none, where each has
         runs, but of no common split.
     """
 
+    all_runs: pd.DataFrame
     runs: pd.DataFrame
-    failed: pd.DataFrame
     left_out: dict
 
-    def table(self, metric="accuracy", how="mean"):
-        """A row for each data set, a column for each model: mean (or other) over its runs.
+    def table(self, metric="accuracy"):
+        """A row for each data set, a column for each model: mean over splits of that over seeds."""
+        values = self.runs.groupby(["dataset", "model", "resample"])[metric].mean()
+        return self._of_datasets(values)
 
-        Seeds are first averaged within each split.
-        """
-        within = ["dataset", "model", "resample"] if how == "mean" else ["dataset", "model"]
-        values = self.runs.groupby(within, sort=False)[metric].agg(how)
-        values = values.groupby(["dataset", "model"], sort=False).mean()
+    def deviation(self):
+        """As `table`, of the standard deviation of the accuracy over the seeds of one split."""
+        values = self.runs.groupby(["dataset", "model", "resample"])["accuracy"].std()
+        return self._of_datasets(values)
+
+    def _of_datasets(self, values):
+        table = values.groupby(["dataset", "model"]).mean().unstack("model")
         # means of the same numbers in another order differ in the last digit, and are a draw
-        return values.unstack("model").sort_index()[self.models].round(12)
+        return table.round(12)
 
     @property
     def models(self):
-        """Their short names, in the order of the study."""
-        return list(self.runs["model"].unique())
+        """Their short names, sorted."""
+        return sorted(self.runs["model"].unique())
 
     @property
     def facts(self):
         """A row for each data set: numbers of series, classes, channels, and the length."""
         return self.runs.groupby("dataset")[list(FACTS)].first()
 
-    def flat_runs(self):
-        """The compared runs with what is a number or a word of each, for a file."""
-        nested = ["options", "candidates", "parameters", "versions", "prepared", "chosen", "tried"]
-        return self.runs.drop(columns=nested, errors="ignore").dropna(axis=1, how="all")
+    @property
+    def failed(self):
+        """The rows of `all_runs` that failed."""
+        return self.all_runs[self.all_runs["status"] != "done"]
 
     def of_the_archives_split(self):
         """The same of the archive's own split alone."""
@@ -62,7 +67,8 @@ class Scores:
 def scores_of(rows, models=None):
     """Tables of the rows of a study.
 
-    A data set is compared over the splits on which every model has a run that is done.
+    A data set is compared over the splits on which every model has a run that is done; a model that
+    has none at all is not compared.
 
     Parameters
     ----------
@@ -82,51 +88,58 @@ def scores_of(rows, models=None):
         raise ValueError("there are no results yet: `skts bench run` makes them")
     frame["model_in_full"] = frame["model"]
     frame["model"] = frame["model"].map(_short_names(frame["model"].unique()))
-    if models is not None:
-        if unknown := sorted(set(models) - set(frame["model"])):
-            known = ", ".join(frame["model"].unique())
-            raise ValueError(f"models must be of {known}, got {', '.join(unknown)}")
-        frame = frame[frame["model"].isin(models)]
-    done, failed = frame[frame["status"] == "done"], frame[frame["status"] != "done"]
+    frame = _of_models(frame, models).sort_values(["dataset", "model", "resample", "seed"])
+    done = frame[frame["status"] == "done"]
     if done.empty:
-        raise ValueError(f"no run is done, the first one failed with: {failed.iloc[0]['error']}")
+        raise ValueError(f"no run is done, the first one failed with: {frame.iloc[0]['error']}")
     _check_same_data(done)
     done = done.assign(commit=[versions["commit"] for versions in done["versions"]])
-    models = frame["model"].unique()
+    per_model = done.groupby("model")["dataset"].nunique()
     of_split = done.groupby(["dataset", "resample"])["model"]
-    kept = done[of_split.transform("nunique") == len(models)]
+    runs = done[of_split.transform("nunique") == len(per_model)]
+    if runs.empty:
+        counts = ", ".join(f"{model} {count}" for model, count in per_model.items())
+        raise ValueError(
+            f"no data set has a run of every model on one split; data sets with runs: {counts}. "
+            "Name the --models to compare"
+        )
     left_out = {
-        dataset: sorted(set(models) - set(done.loc[done["dataset"] == dataset, "model"]))
-        for dataset in sorted(set(frame["dataset"]) - set(kept["dataset"]))
+        dataset: sorted(set(per_model.index) - set(done.loc[done["dataset"] == dataset, "model"]))
+        for dataset in sorted(set(frame["dataset"]) - set(runs["dataset"]))
     }
-    if kept.empty:
-        raise ValueError(f"no data set has a run of every model: {', '.join(models)}")
-    return Scores(_in_order(kept, models), failed, left_out)
+    all_runs = frame.assign(compared=frame["key"].isin(runs["key"]))
+    return Scores(all_runs.drop(columns=[*NESTED], errors="ignore"), runs, left_out)
 
 
-def _in_order(runs, models):
-    order = {model: place for place, model in enumerate(models)}
-    return runs.sort_values("model", key=lambda m: m.map(order), kind="stable")
+def _of_models(frame, models):
+    if models is None:
+        return frame
+    if unknown := sorted(set(models) - set(frame["model"])):
+        known = ", ".join(frame["model"].unique())
+        raise ValueError(f"models must be of {known}, got {', '.join(unknown)}")
+    return frame[frame["model"].isin(models)]
 
 
 def _check_same_data(done):
-    different = done.groupby(["dataset", "resample"])["data"].nunique() > 1
+    different = done.groupby("dataset")["data"].nunique() > 1
     if different.any():
-        names = sorted({dataset for dataset, _ in different[different].index})
         raise ValueError(
-            f"the runs of {', '.join(names)} were made with different data under one name: keep "
-            "the results of each archive in a folder of its own"
+            f"the runs of {', '.join(different[different].index)} were made with different data "
+            "under one name: keep the results of each archive in a folder of its own"
         )
 
 
 def _short_names(models):
-    """Without what is the same for all, where that still tells them apart."""
+    """Short names of the models, in full where two would be the same."""
     short = {model: _short(model) for model in models}
     names = list(short.values())
     return {model: name if names.count(name) == 1 else model for model, name in short.items()}
 
 
 def _short(model):
-    name, bracket, options = model.removeprefix("sktime:").partition("(")
-    options = re.sub(r"\w+=|['\"]", "", options)
-    return re.sub(r"Classifier\b", "", name) + bracket + options
+    """Without "Classifier", and of an estimator of sktime without the names of its options."""
+    if model.startswith("sktime:"):
+        name, bracket, options = model.removeprefix("sktime:").partition("(")
+        name, options = name.rpartition(".")[2], re.sub(r"\w+=|['\"]", "", options)
+        return re.sub(r"Classifier\b", "", name) + bracket + options
+    return model.replace("Classifier", "", 1)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from skts.benchmark.report import figures
-from skts.benchmark.report.published import SOURCES, published
+from skts.benchmark.report.published import SOURCES, published, same_split
 from skts.benchmark.report.statistics import (
     friedman,
     mpce,
@@ -47,34 +47,47 @@ class Section:
 
 
 def protocol(scores):
-    """What was done, in sentences; the first one tells what was trained and scored on what."""
+    """What was done, in sentences."""
     runs = scores.runs
-    resamples = sorted(runs["resample"].unique())
-    own = ["the archive's own split"] if 0 in resamples else []
-    drawn = [r for r in resamples if r]
-    if drawn:
-        plural = "s" * (len(drawn) > 1)
-        own.append(f"{len(drawn)} split{plural} drawn from all series, stratified by class")
-    chosen = sorted({name for row in runs["candidates"] for name, _ in row})
-    said = f"{' and '.join(chosen)} chosen by its cross-validation" if chosen else "fixed options"
-    n_seeds = runs["seed"].nunique()
-    sentences = [
-        f"Every model was trained on the training part alone, with {said}, and scored once on the "
-        f"test part: {runs['dataset'].nunique()} data sets, {' and '.join(own)}, {n_seeds} "
-        f"seed{'s' * (n_seeds > 1)}. Nothing was chosen by test scores."
+    n_seeds = runs.groupby(["dataset", "model", "resample"])["seed"].nunique()
+    splits = runs.groupby("dataset")["resample"].unique()
+    own = sum(0 in drawn for drawn in splits)
+    n_drawn = splits.map(lambda resamples: sum(resamples > 0))
+    said = [
+        "Every model was trained on the training part of a data set alone, and scored once on its "
+        "test part; nothing was chosen by test scores.",
+        f"{_counted(len(splits), 'data set')}, {own or 'none'} of them with the archive's own "
+        f"split; {_range(n_drawn)} further splits of each, drawn from all its series by class; "
+        f"seeds of each model and split: {_range(n_seeds)}.",
     ]
-    for what, column in (("filled in by interpolation", "interpolated"), ("padded", "padded")):
-        has = runs["prepared"].map(lambda done, word=column: any(word in text for text in done))
-        if has.any():
-            for model, of_model in runs[has].groupby("model", sort=False):
-                names = ", ".join(sorted(of_model["dataset"].unique()))
-                sentences.append(f"For {model} series were {what} in: {names}.")
-    return " ".join(sentences)
+    for model, of_model in runs.groupby("model"):
+        chosen = sorted({name for row in of_model["candidates"] for name, _ in row})
+        if chosen:
+            said.append(
+                f"Of {model}, {' and '.join(chosen)} was chosen by cross-validation of the "
+                "training part."
+            )
+        for what in sorted({text for texts in of_model["prepared"] for text in texts}):
+            has = of_model["prepared"].map(lambda texts, what=what: what in texts)
+            names = ", ".join(sorted(of_model.loc[has, "dataset"].unique()))
+            said.append(f"For {model} series were {what} in {names}.")
+    if n_other := int((~scores.all_runs["compared"]).sum()):
+        said.append(f"{_counted(n_other, 'run')} beside these are not compared.")
+    return " ".join(said)
+
+
+def _counted(n, what):
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
+def _range(numbers):
+    low, high = numbers.min(), numbers.max()
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def models(scores):
     """What the short names stand for, and on what the models ran."""
-    table = scores.runs.groupby("model", sort=False).agg(
+    table = scores.runs.groupby("model").agg(
         stands_for=("model_in_full", "first"),
         runs=("key", "size"),
         device=("device", _together),
@@ -99,10 +112,10 @@ def failures(scores):
         found.append(Section(name="failed", title="Runs that failed", table=table))
     if scores.left_out:
         table = pd.DataFrame(
-            {"lacks": [", ".join(names) for names in scores.left_out.values()]},
+            {"lacks": [", ".join(n) or "a common split" for n in scores.left_out.values()]},
             index=pd.Index(scores.left_out, name="dataset"),
         )
-        text = "Without a run of every model on a common split these have no part in what follows."
+        text = "Without a run of every model on a common split these are not compared."
         found.append(Section(name="left_out", title="Data sets left out", text=text, table=table))
     return found
 
@@ -141,7 +154,8 @@ def other_metrics(scores):
         "epochs": "epochs",
     }
     table = pd.DataFrame({name: scores.table(column).mean() for name, column in columns.items()})
-    text = "Means over the data sets. A model without epochs is no network."
+    text = "Means over the data sets. A model without epochs is no network; one without log loss "
+    text += "gives no probabilities other than 0 and 1."
     decimals = {"training seconds": 1, "prediction seconds": 3, "epochs": 0}
     return Section(
         name="metrics", title="Other metrics and time", text=text, table=table, decimals=decimals
@@ -153,6 +167,7 @@ def every_score(table, *, name="accuracy", title="Accuracy", text="", spread=Non
     best = table.eq(table.max(axis=1), axis=0)
     text = f"{text} The best of each row is marked.".strip()
     if spread is not None and spread.notna().any(axis=None):
+        text += " The deviation is over the seeds of one split."
         names = {model: f"{model}, deviation" for model in spread}
         table = table.join(spread.rename(columns=names))
         best = best.reindex(columns=table.columns, fill_value=False)
@@ -251,7 +266,9 @@ def curves(scores, table, store, datasets=None):
     if unknown := sorted(set(datasets or ()) - set(table.index)):
         raise ValueError(f"there are no results to compare of {', '.join(unknown)}")
     networks = scores.runs[scores.runs["epochs"].notna()]
-    text = "The first run of each network."
+    if datasets and networks.empty:
+        raise ValueError("there are no learning curves: none of the models is a network")
+    text = "Of each network the run with the first seed on the first split."
     if datasets is None:
         text += " Shown are the data sets on which models are furthest apart."
         apart = (table.max(axis=1) - table.min(axis=1)).sort_values(ascending=False, kind="stable")
@@ -282,13 +299,18 @@ def beside_published(scores):
 
 def _beside(ours, source):
     mine, theirs = ours.table(source.metric), source.table()
-    table = mine.join(theirs, how="inner")
+    if source.decimals is not None:
+        mine = mine.round(source.decimals)
+    same = same_split(ours.facts)
+    table = mine.loc[same].join(theirs, how="inner")
     if table.empty:
         return []
     name = next(iter(source.columns)).partition("_")[0]
-    n_left = len(mine) - len(table)
-    text = f"{source.citation} Protocol: {source.protocol}. {len(table)} data sets"
-    text += f"; {n_left} of the study are not in it, or are of another split." if n_left else "."
+    text = f"{source.citation} Protocol: {source.protocol}. {_counted(len(table), 'data set')}"
+    left = mine.index.difference(table.index)
+    text += f"; not in it, or of another split: {', '.join(left)}." if len(left) else "."
+    if source.decimals is not None:
+        text += f" Our scores are rounded to its {source.decimals} decimals."
     metric = LABELS[source.metric]
     if source.test_selected:
         warning = "These columns were chosen on the test set. They are shown, and not ranked."

@@ -78,12 +78,14 @@ def wilcoxon_pairs(scores, pairs=None):
     """
     found = []
     for first, second in pairs or itertools.combinations(scores, 2):
-        difference = (scores[first] - scores[second]).to_numpy()
+        # rounded, as differences that are equal but for the last digit share a rank
+        difference = (scores[first] - scores[second]).round(10).to_numpy()
         # of two models that are equal everywhere the test knows nothing
         p = stats.wilcoxon(difference).pvalue if np.any(difference) else 1.0
         counts = [int(np.sum(np.sign(difference) == sign)) for sign in (1, 0, -1)]
         found.append([first, second, *counts, float(p)])
     table = pd.DataFrame(found, columns=["first", "second", "wins", "draws", "loses", "p"])
-    table["holm"] = multipletests(table["p"], method="holm")[1]
-    table["dunn_sidak"] = 1 - (1 - table["p"]) ** len(table)
+    for name, method in (("holm", "holm"), ("dunn_sidak", "sidak")):
+        with np.errstate(divide="ignore"):  # of the logarithm, where p is 1
+            table[name] = multipletests(table["p"], method=method)[1]
     return table

@@ -1,6 +1,7 @@
 """A report into a folder. Nothing is trained here."""
 
 import io
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -44,15 +45,14 @@ def write_report(folder, out, *, against=None, models=None, curves=None):
     scores = scores_of(store.rows(), models)
     parts = _parts(scores, store, against, curves)
     out = Path(out)
-    for name in ("tables", "figures"):
-        (out / name).mkdir(parents=True, exist_ok=True)
+    _make_room(out)
     drawn = {part.name: _as_svg(part) for part in parts if part.figure is not None}
     for name, svg in drawn.items():
         (out / "figures" / f"{name}.svg").write_text(svg)
     for part in parts:
         if part.table is not None:
             part.table.to_csv(out / "tables" / f"{part.name}.csv")
-    scores.flat_runs().to_csv(out / "tables" / "runs.csv", index=False)
+    scores.all_runs.to_csv(out / "tables" / "runs.csv", index=False)
     words = {
         "title": f"{len(scores.models)} models on {len(scores.facts)} data sets",
         "protocol": sections.protocol(scores),
@@ -64,20 +64,28 @@ def write_report(folder, out, *, against=None, models=None, curves=None):
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    pages.filters["md"] = lambda text: re.sub(r"([\\|*_<`])", r"\\\1", str(text))
     for kind in ("md", "html"):
         path = out / f"report.{kind}"
         path.write_text(pages.get_template(f"page.{kind}.jinja").render(words))
     return path
 
 
+def _make_room(out):
+    """Folders for a report, without the files of a former one."""
+    if (out / "report.html").exists():
+        for old in (*out.glob("tables/*.csv"), *out.glob("figures/*.svg")):
+            old.unlink()
+    for name in ("tables", "figures"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+
+
 def _parts(scores, store, against, curves):
     table = scores.table()
-    n_runs = scores.runs.groupby(["dataset", "model"])["key"].size().max()
-    spread = scores.table(how="std") if n_runs > 1 else None
     parts = [
         sections.summary(table, scores.facts["n_classes"], text="The mean is of accuracy."),
         *sections.tests(table),
-        sections.every_score(table, spread=spread),
+        sections.every_score(table, spread=scores.deviation()),
         sections.other_metrics(scores),
         sections.groups(table, scores.facts),
         sections.times(scores, table),

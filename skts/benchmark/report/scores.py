@@ -6,7 +6,18 @@ import re
 import pandas as pd
 
 FACTS = ("n_train", "n_test", "n_classes", "n_channels", "length")
-NESTED = ("options", "candidates", "parameters", "versions", "prepared", "chosen", "tried")
+#: Of a row, what is no number or word, or tells of a machine: left to the rows themselves.
+LEFT_TO_ROWS = (
+    "options",
+    "candidates",
+    "parameters",
+    "versions",
+    "prepared",
+    "chosen",
+    "tried",
+    "traceback",
+    "host",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +119,7 @@ def scores_of(rows, models=None):
         for dataset in sorted(set(frame["dataset"]) - set(runs["dataset"]))
     }
     all_runs = frame.assign(compared=frame["key"].isin(runs["key"]))
-    return Scores(all_runs.drop(columns=[*NESTED], errors="ignore"), runs, left_out)
+    return Scores(all_runs.drop(columns=[*LEFT_TO_ROWS], errors="ignore"), runs, left_out)
 
 
 def _of_models(frame, models):

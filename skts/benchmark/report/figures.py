@@ -36,7 +36,7 @@ def critical_difference(mean_ranks, pairs):
         p_values.loc[pair.first, pair.second] = p_values.loc[pair.second, pair.first] = pair.holm
     figure = Figure(figsize=(7, 1.2 + 0.28 * len(mean_ranks)), layout="constrained")
     ax = figure.add_subplot()
-    critical_difference_diagram(
+    drawn = critical_difference_diagram(
         mean_ranks,
         p_values,
         ax=ax,
@@ -46,6 +46,8 @@ def critical_difference(mean_ranks, pairs):
         crossbar_props={"color": COLOURS[0], "linewidth": 3},
         text_h_margin=0.02 * np.ptp(mean_ranks),
     )
+    for bar in itertools.chain(*drawn["crossbars"]):
+        bar.set_xdata(sorted(bar.get_xdata()))  # else the same bar is drawn from either end
     ax.set_title("Mean rank (1 is best)", fontsize=10)
     return figure
 

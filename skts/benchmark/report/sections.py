@@ -51,14 +51,20 @@ def protocol(scores):
     runs = scores.runs
     n_seeds = runs.groupby(["dataset", "model", "resample"])["seed"].nunique()
     splits = runs.groupby("dataset")["resample"].unique()
-    own = sum(0 in drawn for drawn in splits)
+    n_own = sum(0 in resamples for resamples in splits)
+    own = "the archive's own split" + (f" ({n_own} of them)" if n_own < len(splits) else "")
     n_drawn = splits.map(lambda resamples: sum(resamples > 0))
     said = [
         "Every model was trained on the training part of a data set alone, and scored once on its "
         "test part; nothing was chosen by test scores.",
-        f"{_counted(len(splits), 'data set')}, {own or 'none'} of them with the archive's own "
-        f"split; {_range(n_drawn)} further splits of each, drawn from all its series by class; "
-        f"seeds of each model and split: {_range(n_seeds)}.",
+        f"{_counted(len(splits), 'data set')}"
+        + (f", {own}" if n_own else "")
+        + (
+            f", splits drawn from all its series by class: {_range(n_drawn)}"
+            if any(n_drawn)
+            else ""
+        )
+        + f"; seeds of each model and split: {_range(n_seeds)}.",
     ]
     for model, of_model in runs.groupby("model"):
         chosen = sorted({name for row in of_model["candidates"] for name, _ in row})
@@ -72,7 +78,7 @@ def protocol(scores):
             names = ", ".join(sorted(of_model.loc[has, "dataset"].unique()))
             said.append(f"For {model} series were {what} in {names}.")
     if n_other := int((~scores.all_runs["compared"]).sum()):
-        said.append(f"{_counted(n_other, 'run')} beside these are not compared.")
+        said.append(f"Beside these there are runs that are not compared: {n_other}.")
     return " ".join(said)
 
 

@@ -24,6 +24,7 @@ from skts.models.mlstmfcn import (
     MLSTMFCNRegressor,
 )
 from skts.models.selstmfcn import SELSTMFCNClassifier, SELSTMFCNRegressor
+from skts.persistence import load, save
 
 __version__ = "0.1.0"
 
@@ -53,5 +54,7 @@ __all__ = [
     "SeedEnsembleClassifier",
     "SeedEnsembleRegressor",
     "datasets",
+    "load",
     "recipes",
+    "save",
 ]

@@ -222,6 +222,19 @@ class SeriesNet(NeuralNet):
             elif isinstance(callback, LRScheduler):
                 callback.lr_scheduler_ = None
 
+    def take_weights(self, weights, history):
+        """Be the net that was trained to these weights, with this history of dicts."""
+        try:
+            self.module_.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(
+                "the weights are of another architecture than the options give; options that were "
+                f"changed since fit must be set back: {error}"
+            ) from error
+        self.history.extend(history)
+        self._set_training(False)
+        self.release()
+
     def continue_from(self, previous, *, with_optimizer):
         """Take over the weights of another net; the optimiser's state and history on demand."""
         try:

@@ -124,17 +124,8 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         mean = data.weight.mean()  # the loss must not depend on the scale of weights
         data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
     with out_of_memory_named(options.batch_size), seeded(seed, device), kept:
-        net = make_net(
-            network(),
-            lr=options.lr,
-            max_epochs=1 if one_epoch else int(options.max_epochs),
-            batch_size=int(options.batch_size),
-            device=str(device),
-            autocast=autocast_dtype(options.precision, device, options._fast_in_bfloat16),
-            compile=bool(options.compile),
-            callbacks=callbacks,
-            **_optimizer_arguments(options, device),
-        ).initialize()
+        n_epochs = 1 if one_epoch else int(options.max_epochs)
+        net = made_net(options, make_net, network, device, callbacks, max_epochs=n_epochs)
         if previous is not None:
             net.continue_from(previous, with_optimizer=one_epoch)
         training = data.dataset(device, options.memory_limit)
@@ -151,6 +142,34 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         if options.recompute_norms and not chooses and not one_epoch:
             net.recompute_norms(training)
         return net
+
+
+def made_net(options, make_net, network, device, callbacks, *, max_epochs):
+    """The skorch net around a new network, ready to be trained or given weights."""
+    return make_net(
+        network(),
+        lr=options.lr,
+        max_epochs=max_epochs,
+        batch_size=int(options.batch_size),
+        device=str(device),
+        autocast=autocast_dtype(options.precision, device, options._fast_in_bfloat16),
+        compile=bool(options.compile),
+        callbacks=callbacks,
+        **_optimizer_arguments(options, device),
+    ).initialize()
+
+
+def net_with_weights(options, make_net, network, weights, history):
+    """The fitted skorch net of an estimator that was stored.
+
+    Raises ValueError where the weights are not those of the network.
+    """
+    device = resolve_device(options.device)
+    with seeded(0, device):  # what is drawn is not kept
+        n_epochs = int(options.max_epochs)
+        net = made_net(options, make_net, network, device, [], max_epochs=n_epochs)
+    net.take_weights(weights, history)
+    return net
 
 
 def _optimizer_arguments(options, device):

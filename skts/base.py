@@ -18,9 +18,10 @@ from skts._validation import (
     check_series,
     check_targets,
 )
+from skts.persistence import PersistentNetwork
 
 
-class SeriesEstimator(SeriesTrainingParams, BaseEstimator, ABC):
+class SeriesEstimator(SeriesTrainingParams, PersistentNetwork, BaseEstimator, ABC):
     """Abstract base: what classifiers and regressors share."""
 
     _fitted_attributes = (
@@ -78,6 +79,9 @@ class SeriesEstimator(SeriesTrainingParams, BaseEstimator, ABC):
     @property
     def history_(self):
         return self.net_.history
+
+    def _new_network(self):
+        return self._network(self.n_channels_in_, self.n_timepoints_in_, self._n_outputs())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -144,7 +148,7 @@ class SeriesEstimator(SeriesTrainingParams, BaseEstimator, ABC):
         data, valid = self._balanced(data, valid, seed)
         return train(
             self,
-            lambda: self._network(self.n_channels_in_, self.n_timepoints_in_, self._n_outputs()),
+            self._new_network,
             data,
             valid,
             make_net=self._make_net,

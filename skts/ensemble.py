@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skts._params import NONE, Params, Rule, integer, param
 from skts._training import draw_seed
+from skts.persistence import Persistent, from_plain, restored_from, to_plain, with_parameters
 
 
 def _random_states(estimator):
@@ -35,7 +36,7 @@ def _is_seeded(value):
     return isinstance(value, BaseEstimator) and len(_random_states(value)) > 0
 
 
-class _SeedEnsemble(Params, BaseEstimator, ABC):
+class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
     """What both ensembles share."""
 
     paper = (
@@ -111,6 +112,52 @@ class _SeedEnsemble(Params, BaseEstimator, ABC):
             delayed(member.fit)(X, y, **fit_params) for member in members
         )
         return self
+
+    def _stored(self):
+        check_is_fitted(self)
+        if not all(isinstance(member, Persistent) for member in self.estimators_):
+            raise ValueError(
+                "an ensemble can be saved where its members are estimators of skts, they are "
+                f"{type(self.estimators_[0]).__name__}s"
+            )
+        members = [member._stored() for member in self.estimators_]
+        own = {"n_estimators": self.n_estimators, "n_jobs": self.n_jobs}
+        options = self.estimator.get_params(deep=False)
+        plain = {
+            "class": type(self).__name__,
+            "parameters": {name: to_plain(name, value) for name, value in own.items()},
+            "estimator": {name: to_plain(name, value) for name, value in options.items()},
+            "members": [of_member for of_member, _ in members],
+        }
+        tensors = {
+            f"{i}.{name}": tensor
+            for i, (_, of_member) in enumerate(members)
+            for name, tensor in of_member.items()
+        }
+        return plain, tensors
+
+    @classmethod
+    def _restored(cls, plain, tensors, device):
+        members = [
+            restored_from(
+                of_member,
+                {
+                    name.removeprefix(f"{i}."): tensor
+                    for name, tensor in tensors.items()
+                    if name.startswith(f"{i}.")
+                },
+                device,
+            )
+            for i, of_member in enumerate(plain["members"])
+        ]
+        member = with_parameters(type(members[0]), plain["estimator"])
+        if device is not None:
+            member.set_params(device=device)
+        own = {name: from_plain(value) for name, value in plain["parameters"].items()}
+        ensemble = cls(member, **own)
+        ensemble._check_options()
+        ensemble.estimators_ = members
+        return ensemble
 
     def _average(self, method, X):
         check_is_fitted(self)

@@ -14,6 +14,7 @@ FLOORS = [
     ["_params", "_tensors", "_containers", "_callbacks"],
     ["_validation", "layers", "_net", "_options"],
     ["_training"],
+    ["persistence"],
     ["base"],
     ["models", "ensemble"],
     ["recipes", "datasets", "forecasting"],

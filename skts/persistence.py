@@ -1,0 +1,300 @@
+"""Fitted estimators in one file: weights as safetensors, all else as JSON. Nothing is executed.
+
+The metadata holds one entry, ``skts``: the number of the format, the estimator (class, parameters,
+fitted attributes, training history), the versions that wrote it, and a digest of all that and of
+every weight.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+
+from skts._training import net_with_weights
+from skts._validation import input_options
+
+FORMAT = 1
+ENTRY = "skts"
+
+
+class Persistent:
+    """Mixin with `save` and `load`.
+
+    A class has ``_stored() -> (plain, tensors)`` and ``_restored(plain, tensors, device)``, which
+    gives the fitted estimator back.
+    """
+
+    def save(self, path):
+        """Write the fitted estimator to a file; see skts.save."""
+        save(self, path)
+
+    @classmethod
+    def load(cls, path, *, device=None):
+        """Read an estimator of this class from a file; see skts.load."""
+        estimator = load(path, device=device)
+        if not isinstance(estimator, cls):
+            raise ValueError(
+                f"{path} must hold a {cls.__name__}, it holds a {type(estimator).__name__}: read "
+                "it with skts.load"
+            )
+        return estimator
+
+
+class PersistentNetwork(Persistent):
+    """Mixin of estimators with one network.
+
+    They have ``net_``, `_make_net` and `_new_network`, which gives the untrained network.
+    """
+
+    def _stored(self):
+        check_is_fitted(self)
+        if input_options(self) != self._input_options:
+            raise ValueError(
+                f"the options must give {self._input_options._asdict()}, as they did in fit, got "
+                f"{input_options(self)._asdict()}: set them back before saving"
+            )
+        parameters = self.get_params(deep=False)
+        state = vars(self).keys() - parameters.keys() - {"net_", "_input_options"}
+        history = [
+            {name: to_plain(name, value) for name, value in epoch.items() if name != "batches"}
+            for epoch in self.history_
+        ]
+        plain = {
+            "class": type(self).__name__,
+            "parameters": {name: to_plain(name, value) for name, value in parameters.items()},
+            "fitted": {name: to_plain(name, getattr(self, name)) for name in sorted(state)},
+            "history": history,
+        }
+        return plain, self.net_.module_.state_dict()
+
+    @classmethod
+    def _restored(cls, plain, tensors, device):
+        estimator = with_parameters(cls, plain["parameters"])
+        set_fitted(estimator, plain["fitted"])
+        estimator._input_options = input_options(estimator)
+        if device is not None:
+            estimator.set_params(device=device)._check_options()
+        history = [epoch | {"batches": []} for epoch in plain["history"]]
+        estimator.net_ = net_with_weights(
+            estimator, estimator._make_net, estimator._new_network, tensors, history
+        )
+        return estimator
+
+
+def save(estimator, path):
+    """Write a fitted estimator of skts to a file.
+
+    Parameters
+    ----------
+    estimator : classifier, regressor or seed ensemble of skts
+        Fitted. Of an adapter for sktime or aeon save its ``estimator_``.
+    path : str or path
+        An existing file is replaced, once all is written.
+
+    Raises
+    ------
+    TypeError
+        Where it is no such estimator.
+    NotFittedError
+        Where it is not fitted.
+    ValueError
+        Where an option cannot be written: a RandomState, callbacks, an optimiser that is not of
+        torch.optim; or where options were changed since `fit`, so that the weights do not fit.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, skts
+    >>> from skts.datasets import load_ucr
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fcn.skts"
+    >>> skts.save(clf, path)
+    >>> bool((skts.load(path).predict(X) == clf.predict(X)).all())
+    True
+    """
+    from safetensors.torch import save as as_bytes
+
+    if not isinstance(estimator, Persistent):
+        raise TypeError(
+            f"save takes a fitted classifier, regressor or ensemble of skts, got a "
+            f"{type(estimator).__name__}. Of an adapter save its estimator_; a pipeline of "
+            "scikit-learn is for skops"
+        )
+    plain, tensors = estimator._stored()
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    restored_from(plain, tensors, "cpu")  # what is written can be read
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    header = {"format": FORMAT, "estimator": plain, "versions": versions | {"skts": _version()}}
+    header["digest"] = _digest(header, tensors)
+    _replace(Path(path), as_bytes(tensors, metadata={ENTRY: json.dumps(header)}))
+
+
+def load(path, *, device=None):
+    """Read an estimator that skts.save wrote. Nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : str or path
+    device : {"auto", "cpu", "cuda", "cuda:N"}, optional
+        Takes the place of the estimator's `device`; needed where that is not there.
+
+    Returns
+    -------
+    estimator
+        Predicts as the saved one does. `history_` has no single batches, and `partial_fit` starts
+        with a new state of the optimiser.
+
+    Raises
+    ------
+    OSError
+        Where there is no such file.
+    ValueError
+        Where it is no file of skts, is damaged or was changed, or needs another version; or where
+        the device is not there.
+    """
+    header, tensors = _read(Path(path))
+    try:
+        found = header.pop("digest")
+        if header["format"] != FORMAT:
+            raise ValueError(
+                f"{path} has format {header['format']!r}, this version of skts reads {FORMAT}: "
+                f"load it with skts {header['versions']['skts']}"
+            )
+        if found != _digest(header, tensors):
+            raise ValueError(f"{path} is damaged or was changed: its digest is another")
+        return restored_from(header["estimator"], tensors, device)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} was not written by skts.save: {error!r} in its entry") from error
+
+
+def restored_from(plain, tensors, device):
+    """The estimator, of a class that skts has."""
+    import skts
+
+    try:
+        cls = getattr(skts, plain["class"]) if plain["class"] in skts.__all__ else None
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"expected an estimator by the name of its class, got {plain!r}"
+        ) from error
+    if not (isinstance(cls, type) and issubclass(cls, Persistent)):
+        raise ValueError(f"this version of skts has no estimator {plain['class']!r} to load")
+    return cls._restored(plain, tensors, device)
+
+
+def with_parameters(cls, parameters):
+    """An unfitted estimator of the class, its options checked."""
+    try:
+        estimator = cls(**{name: from_plain(value) for name, value in parameters.items()})
+    except (AttributeError, TypeError) as error:
+        raise ValueError(f"the options of a stored {cls.__name__} do not fit: {error}") from error
+    estimator._check_options()
+    return estimator
+
+
+def set_fitted(estimator, attributes):
+    """Set fitted attributes, which end with an underscore."""
+    for name, value in attributes.items():
+        if not name.endswith("_") or name.startswith("_") or hasattr(type(estimator), name):
+            raise ValueError(f"{name!r} is no fitted attribute of {type(estimator).__name__}")
+        setattr(estimator, name, from_plain(value))
+
+
+def to_plain(name, value):
+    """`value` as JSON has it; what is not a number, word or list becomes a dict with its kind.
+
+    Raises ValueError, with `name`, for what cannot be stored.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [to_plain(name, item) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [to_plain(name, item) for item in value]}
+    if isinstance(value, dict):
+        pairs = [[to_plain(name, k), to_plain(name, v)] for k, v in value.items()]
+        return {"dict": pairs}
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return {"array": to_plain(name, value.tolist()), "dtype": value.dtype.str}
+    if isinstance(value, type) and getattr(torch.optim, value.__name__, None) is value:
+        return {"optimizer": value.__name__}
+    raise ValueError(
+        f"{name} cannot be stored: it must be of numbers, words, tuples, lists and dicts, or an "
+        f"optimiser of torch.optim, got {value!r}. Set it to None before saving"
+    )
+
+
+def from_plain(value):
+    """What to_plain was given."""
+    if isinstance(value, list):
+        return [from_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"tuple": items}:
+            return tuple(map(from_plain, items))
+        case {"dict": pairs}:
+            return {from_plain(k): from_plain(v) for k, v in pairs}
+        case {"array": items, "dtype": dtype}:
+            return np.array(from_plain(items), dtype=np.dtype(dtype))
+        case {"optimizer": name}:
+            cls = getattr(torch.optim, name, None)
+            if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
+                return cls
+    raise ValueError(f"cannot read {value!r}")
+
+
+def _version():
+    import skts
+
+    return skts.__version__
+
+
+def _digest(header, tensors):
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = tensors[name].numpy()
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _read(path):
+    from safetensors import SafetensorError, safe_open
+
+    n_bytes = path.stat().st_size
+    try:
+        with safe_open(path, framework="pt") as file:
+            entry = (file.metadata() or {}).get(ENTRY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} was not written by skts.save, or is damaged ({n_bytes} bytes): {error}"
+        ) from error
+    try:
+        header = json.loads(entry)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} was not written by skts.save: it has no such entry") from error
+    if not isinstance(header, dict):
+        raise ValueError(f"{path} was not written by skts.save: its entry is no dict")
+    return header, tensors
+
+
+def _replace(path, content):
+    """Write all of it or nothing."""
+    half = path.with_name(f"{path.name}.{os.getpid()}.half")
+    try:
+        with half.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)

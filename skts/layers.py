@@ -197,6 +197,7 @@ class ConvBranch(nn.Module):
             ConvBlock(*shape, kernel_size, gate=gate, residual=residual)
             for shape, kernel_size, gate in zip(pairwise(widths), kernel_sizes, gates, strict=True)
         )
+        self.pool = AverageOverTime()
 
     def feature_maps(self, x, mask=None):
         """What the last block gives before the average over time, (B, F, T)."""
@@ -207,7 +208,18 @@ class ConvBranch(nn.Module):
     def forward(self, x, lengths=None):
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
         x = x if mask is None else x * mask
-        return mean_over_time(self.feature_maps(x, mask), mask)
+        return self.pool(self.feature_maps(x, mask), mask)
+
+
+class AverageOverTime(nn.Module):
+    """The global average of feature maps, from which class activation maps start.
+
+    Shape:
+        x (B, F, T), mask (B, 1, T), zero where the mask is False -> (B, F)
+    """
+
+    def forward(self, x, mask=None):
+        return mean_over_time(x, mask)
 
 
 class SelfAttention(nn.Module):

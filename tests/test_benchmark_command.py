@@ -54,7 +54,7 @@ class TestRun:
         assert not (tmp_path / "out").exists()
 
     def test_a_mistake_is_told_in_a_line(self, tmp_path):
-        done = bench(tmp_path, "--datasets", "A", "--estimators", "Nothing")
+        done = bench(tmp_path, "--datasets", "UnitTest", "--estimators", "Nothing")
         assert done.returncode == 2
         assert "an estimator must be one of" in done.stderr
         assert "Traceback" not in done.stderr

@@ -17,7 +17,7 @@ FLOORS = [
     ["persistence"],
     ["base"],
     ["models", "ensemble"],
-    ["recipes", "datasets", "forecasting"],
+    ["recipes", "datasets", "forecasting", "explain"],
     ["__init__"],
     ["discovery"],
     ["demo", "adapters", "benchmark"],

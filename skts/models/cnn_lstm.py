@@ -11,6 +11,7 @@ from skts._params import BOOLEAN, NONE, Params, choice, integer, param, real, tu
 from skts._tensors import padding_mask
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import (
+    AverageOverTime,
     Linear,
     SameConv,
     SelfAttention,
@@ -18,7 +19,6 @@ from skts.layers import (
     check_one_of,
     glorot_,
     init_recurrent,
-    mean_over_time,
 )
 
 
@@ -68,14 +68,14 @@ class HiddenHead(nn.Module):
     def __init__(self, width, n_timepoints, n_hidden, n_outputs, *, pooling, dropout):
         super().__init__()
         check_one_of("pooling", pooling, POOLINGS)
-        self.pooling = pooling
+        self.pool = AverageOverTime() if pooling == "average" else None
         n_features = width * n_timepoints if pooling == "flatten" else width
         self.hidden = Linear(n_features, n_hidden)
         self.dropout = nn.Dropout(dropout)
         self.out = Linear(n_hidden, n_outputs)
 
     def forward(self, x, mask=None):
-        flat = x.flatten(start_dim=1) if self.pooling == "flatten" else mean_over_time(x, mask)
+        flat = x.flatten(start_dim=1) if self.pool is None else self.pool(x, mask)
         return self.out(self.dropout(F.relu(self.hidden(flat))))
 
 

@@ -1,0 +1,244 @@
+"""What a fitted network looks at, in numbers; skts.plotting draws them."""
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skts._tensors import SeriesDataset
+from skts._validation import check_series
+from skts.base import SeriesEstimator
+from skts.layers import AverageOverTime, SameConv
+
+
+def class_activation_maps(estimator, X, classes=None):
+    """How much each time point speaks for a class [1]_, [2]_.
+
+    The feature maps ahead of the global average are summed with the weight that each one's average
+    has for the class: the gradient of the class's logit, which is the output layer's own weight
+    where that comes next. Then the mean over time of a map, plus what the rest of the linear layer
+    gives, is the logit. Maps of fewer points than the series, after max-pooling, are interpolated.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor of skts
+        Fitted, with a global average over time: FCN, the LSTM-FCN family, SELSTMFCN, and CNN and
+        LSTM with ``pooling="average"``. Of an ensemble one of its ``estimators_``, of an adapter
+        its ``estimator_``.
+    X : as in `fit`
+    classes : label, array-like of n labels, or None, default=None
+        For which class; None: the predicted one. None alone for regressors, whose maps are in the
+        units of the target.
+
+    Returns
+    -------
+    ndarray of shape (n, T), or list of n arrays (T_i,)
+        Above 0 where a time point speaks for the class, below where against. A list where the
+        series differ in length.
+
+    Raises
+    ------
+    NotFittedError
+        Before `fit`.
+    TypeError
+        Where `estimator` is no single estimator of skts.
+    ValueError
+        Where the network has no global average, a label is unknown, or `X` is not as in `fit`.
+
+    References
+    ----------
+    .. [1] B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba (2016). Learning deep features
+       for discriminative localization. CVPR, 2921-2929.
+    .. [2] Z. Wang, W. Yan, T. Oates (2017). Time series classification from scratch with deep
+       neural networks: A strong baseline. IJCNN, 1578-1585.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import class_activation_maps
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> class_activation_maps(clf, X).shape
+    (67, 24)
+    """
+    _check(estimator)
+    pools = [m for m in estimator.net_.module_.modules() if isinstance(m, AverageOverTime)]
+    if not pools:
+        raise ValueError(
+            f"a class activation map needs a global average over time, which this "
+            f"{type(estimator).__name__} has not; CNN and LSTM have it with pooling='average'"
+        )
+    values, lengths = check_series(estimator, X, reset=False)
+    columns = _columns(estimator, classes, len(values))
+    scale = 1.0 if is_classifier(estimator) else estimator.target_scale_
+    maps = []
+    for inputs, rows in _batches(estimator, values, lengths):
+        of_rows = None if columns is None else columns[rows]
+        for relevance, n_times in _maps(estimator.net_, pools[-1], inputs, of_rows):
+            maps.append(scale * _resampled(relevance, n_times))
+    return maps if lengths is not None else np.stack(maps)
+
+
+def convolution_filters(estimator, block=0):
+    """The weights of a convolution's filters.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor of skts
+        Fitted, with convolutions.
+    block : int, default=0
+        Which convolution, from the series on.
+
+    Returns
+    -------
+    ndarray of shape (n_filters, C_in, kernel_size)
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        As class_activation_maps.
+    ValueError
+        Where the network has no such convolution.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import convolution_filters
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> convolution_filters(clf).shape
+    (128, 1, 8)
+    """
+    return _convolution(estimator, block).weight.detach().float().cpu().numpy()
+
+
+def filter_outputs(estimator, X, block=0):
+    """What the filters of a convolution make of series, ahead of normalisation and rectifier [1]_.
+
+    Parameters
+    ----------
+    estimator, block
+        As in convolution_filters.
+    X : as in `fit`
+
+    Returns
+    -------
+    ndarray of shape (n, n_filters, T_out)
+        `T_out` is that of the longest series where they differ in length; beyond a shorter one
+        there is nothing to be read from it.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        As convolution_filters, and where `X` is not as in `fit`.
+
+    References
+    ----------
+    .. [1] F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for
+       time series classification. IEEE Access 6, 1662-1669.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import filter_outputs
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> filter_outputs(clf, X[:3], block=1).shape
+    (3, 256, 24)
+    """
+    convolution = _convolution(estimator, block)
+    values, lengths = check_series(estimator, X, reset=False)
+    found = []
+    for inputs, _ in _batches(estimator, values, lengths):
+        with torch.no_grad():
+            _, _, outputs = _called(estimator.net_, inputs, convolution)
+        found.append(outputs.float().cpu().numpy()[: len(inputs["x"])])
+    return np.concatenate(found)
+
+
+def _check(estimator):
+    if not isinstance(estimator, SeriesEstimator):
+        raise TypeError(
+            f"expected one classifier or regressor of skts, got a {type(estimator).__name__}. Of "
+            "an ensemble take one of its estimators_, of an adapter its estimator_"
+        )
+    check_is_fitted(estimator)
+
+
+def _convolution(estimator, block):
+    _check(estimator)
+    modules = estimator.net_.module_.modules()
+    convolutions = [m for m in modules if isinstance(m, SameConv | nn.Conv1d)]
+    if not 0 <= block < len(convolutions):
+        raise ValueError(
+            f"block must be one of the {len(convolutions)} convolutions of this "
+            f"{type(estimator).__name__}, counted from 0, got {block}"
+        )
+    return convolutions[block]
+
+
+def _columns(estimator, classes, n):
+    """Of each series the column of the network's output, or None for the predicted one."""
+    if not is_classifier(estimator):
+        if classes is not None:
+            raise ValueError(f"a regressor has no classes: leave them out, got {classes!r}")
+        return np.zeros(n, dtype=int)
+    if classes is None:
+        return None
+    labels = np.broadcast_to(np.asarray(classes), (n,))
+    known = np.isin(labels, estimator.classes_)
+    if not known.all():
+        raise ValueError(
+            f"classes must be among {estimator.classes_.tolist()}, got {labels[~known][0]!r}"
+        )
+    return np.searchsorted(estimator.classes_, labels)
+
+
+def _batches(estimator, values, lengths):
+    """Inputs of the network on its device, with the slice of the series that they are."""
+    dataset = SeriesDataset(values, lengths=lengths, device=estimator.net_.device)
+    size = estimator.net_.batch_size
+    for start in range(0, len(values), size):
+        rows = slice(start, start + size)
+        yield dataset[rows][0], rows
+
+
+def _called(net, inputs, module):
+    """The network's outputs, and the arguments and the output of a module in it.
+
+    The latter have a second row where there is one series (SeriesNet.infer).
+    """
+    seen = []
+    hook = module.register_forward_hook(lambda module, given, output: seen.append((given, output)))
+    try:
+        outputs = net.infer(inputs)
+    finally:
+        hook.remove()
+    ((arguments, output),) = seen
+    return outputs, arguments, output
+
+
+def _maps(net, pool, inputs, columns):
+    """Of each series its map and how many points of it count."""
+    with torch.enable_grad():
+        logits, (maps, mask), pooled = _called(net, inputs, pool)
+        best = logits.argmax(dim=1) if columns is None else torch.as_tensor(columns)
+        chosen = logits.gather(1, best.to(logits.device)[:, None]).sum()
+        (weights,) = torch.autograd.grad(chosen, pooled)
+    relevance = (weights[:, :, None] * maps).sum(dim=1).detach().double().cpu().numpy()
+    for i in range(len(logits)):
+        n_points = relevance.shape[1] if mask is None else int(mask[i].sum())
+        n_times = inputs["x"].shape[2] if mask is None else int(inputs["lengths"][i])
+        yield relevance[i, :n_points], n_times
+
+
+def _resampled(relevance, n_times):
+    """At `n_times` points, the mean kept where there are as many."""
+    if len(relevance) == n_times:
+        return relevance
+    centres = (np.arange(len(relevance)) + 0.5) * n_times / len(relevance) - 0.5
+    return np.interp(np.arange(n_times), centres, relevance)

@@ -1,0 +1,162 @@
+"""Explanations: numbers that must add up, and planted segments that must be found."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
+
+import skts
+from skts.discovery import all_estimators
+from skts.explain import class_activation_maps, convolution_filters, filter_outputs
+from skts.layers import AverageOverTime
+from tests.settings import small
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(24, 2, 20))
+Y = np.array(["no", "yes"])[np.arange(24) % 2]
+UNEQUAL = [x[:, : 9 + i % 12] for i, x in enumerate(X)]
+LINEAR_HEADS = ["FCN", "LSTMFCN", "ALSTMFCN", "MLSTMFCN", "MALSTMFCN"]
+
+
+def options_of(cls):
+    return {"pooling": "average"} if "pooling" in cls().get_params() else {}
+
+
+AVERAGING = [
+    pytest.param(cls, id=name)
+    for name, cls in all_estimators(["classifier", "regressor"])
+    if "Ensemble" not in name and (name.startswith(("CNN", "LSTMC", "LSTMR")) or "FCN" in name)
+]
+
+
+def fitted(cls, X=X, **options):
+    est = small(cls, max_epochs=3, **options_of(cls), **options)
+    return est.fit(X, Y if is_classifier(est) else np.array([x[0, 0] for x in X]))
+
+
+def logits_of(est, X):
+    """What the network gives, ahead of softmax."""
+    from skts._validation import check_series
+
+    values, lengths = check_series(est, X, reset=False)
+    inputs = {"x": torch.as_tensor(np.array(values))}
+    if lengths is not None:
+        inputs["lengths"] = torch.as_tensor(lengths)
+    with torch.no_grad():
+        return est.net_.infer(inputs).double().numpy()
+
+
+@pytest.mark.parametrize("cls", AVERAGING)
+@pytest.mark.parametrize("series", [X, UNEQUAL, X[:1]], ids=["equal", "unequal", "one"])
+def test_maps_have_the_shape_of_the_series(cls, series):
+    est = fitted(cls, X=UNEQUAL if series is UNEQUAL else X)
+    maps = class_activation_maps(est, series)
+    assert [len(m) for m in maps] == [x.shape[1] for x in series]
+    assert isinstance(maps, list) == (series is UNEQUAL)
+    assert np.isfinite(np.concatenate([*maps])).all()
+
+
+@pytest.mark.parametrize("name", LINEAR_HEADS)
+@pytest.mark.parametrize("series", [X, UNEQUAL], ids=["equal", "unequal"])
+def test_maps_sum_to_the_logit(name, series):
+    est = fitted(getattr(skts, f"{name}Classifier"), X=series)
+    head = est.net_.module_.head
+    rests = []  # what the other inputs of the linear layer give
+
+    def keep(module, arguments, output):
+        n_maps = est.filters[-1]
+        others = arguments[0][:, :-n_maps].double()
+        rests.append(others @ head.weight[:, :-n_maps].double().T + head.bias.double())
+
+    hook = head.register_forward_hook(keep)
+    logits = logits_of(est, series)
+    hook.remove()
+    rest = rests[0].detach().numpy()
+    for column, label in enumerate(est.classes_):
+        means = [m.mean() for m in class_activation_maps(est, series, label)]
+        np.testing.assert_allclose(means + rest[:, column], logits[:, column], atol=1e-4)
+
+
+def test_of_a_regressor_they_sum_to_the_prediction():
+    est = fitted(skts.FCNRegressor)
+    maps = class_activation_maps(est, X)
+    bias = est.net_.module_.head.bias.item() * est.target_scale_ + est.target_mean_
+    np.testing.assert_allclose(maps.mean(axis=1) + bias, est.predict(X), rtol=1e-4, atol=1e-4)
+
+
+def test_the_predicted_class_is_the_default():
+    est = fitted(skts.LSTMFCNClassifier)
+    predicted = est.predict(X)
+    np.testing.assert_array_equal(
+        class_activation_maps(est, X), class_activation_maps(est, X, predicted)
+    )
+    own = class_activation_maps(est, X[:1], predicted[0])
+    np.testing.assert_allclose(own[0], class_activation_maps(est, X)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [skts.FCNClassifier, skts.LSTMFCNClassifier, skts.CNNClassifier])
+def test_planted_segments_are_found(cls):
+    rng = np.random.default_rng(1)
+    noise, starts = rng.normal(scale=0.3, size=(80, 60)), rng.integers(5, 40, size=80)
+    shapes = {"hill": np.hanning(15), "wave": np.sin(np.linspace(0, 2 * np.pi, 15))}
+    labels = np.array(list(shapes))[np.arange(80) % 2]
+    for row, start, label in zip(noise, starts, labels, strict=True):
+        row[start : start + 15] += 3 * shapes[label]
+    est = small(cls, **(options_of(cls) | {"max_epochs": 60})).fit(noise[:50], labels[:50])
+    assert est.score(noise[50:], labels[50:]) > 0.9
+    peaks = class_activation_maps(est, noise[50:]).argmax(axis=1)
+    inside = (peaks >= starts[50:]) & (peaks < starts[50:] + 15)
+    assert inside.mean() > 0.8
+
+
+def test_predictions_and_weights_stay_what_they_were():
+    est = fitted(skts.ALSTMFCNClassifier)
+    before = est.predict_proba(X)
+    class_activation_maps(est, X)
+    np.testing.assert_array_equal(est.predict_proba(X), before)
+    assert all(p.grad is None for p in est.net_.module_.parameters())
+    pools = [m for m in est.net_.module_.modules() if isinstance(m, AverageOverTime)]
+    assert not any(pool._forward_hooks for pool in pools)
+
+
+def test_filters_and_their_outputs():
+    est = fitted(skts.FCNClassifier)
+    weights, outputs = convolution_filters(est, 0), filter_outputs(est, X, 0)
+    n_filters, _, width = weights.shape
+    assert outputs.shape == (24, n_filters, 20)
+    bias = est.net_.module_.conv.blocks[0].conv.bias.detach().numpy()
+    padded = np.pad(X, [(0, 0), (0, 0), ((width - 1) // 2, width // 2)])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=2)
+    expected = np.einsum("nctk,fck->nft", windows, weights) + bias[:, None]
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
+    np.testing.assert_allclose(filter_outputs(est, X[:1], 2), filter_outputs(est, X, 2)[:1])
+    conv_lstm = fitted(skts.ConvLSTMClassifier)
+    assert filter_outputs(conv_lstm, X).shape[1] == len(convolution_filters(conv_lstm))
+
+
+class TestMistakes:
+    def test_no_global_average(self):
+        with pytest.raises(ValueError, match="have it with pooling='average'"):
+            class_activation_maps(small(skts.CNNClassifier, max_epochs=1).fit(X, Y), X)
+
+    def test_what_is_no_estimator(self):
+        ensemble = small(skts.SeedEnsembleClassifier)
+        for function in (class_activation_maps, filter_outputs):
+            with pytest.raises(TypeError, match="Of an ensemble take one of its"):
+                function(ensemble, X)
+
+    def test_before_fit(self):
+        with pytest.raises(NotFittedError):
+            class_activation_maps(small(skts.FCNClassifier), X)
+
+    def test_unknown_classes_and_blocks(self):
+        est = fitted(skts.FCNClassifier)
+        with pytest.raises(ValueError, match="classes must be among .*'maybe'"):
+            class_activation_maps(est, X, "maybe")
+        with pytest.raises(ValueError, match="one of the 3 convolutions .* got 3"):
+            filter_outputs(est, X, 3)
+        with pytest.raises(ValueError, match="a regressor has no classes"):
+            class_activation_maps(fitted(skts.FCNRegressor), X, "no")
+        with pytest.raises(ValueError, match="one of the 0 convolutions"):
+            convolution_filters(fitted(skts.ALSTMClassifier))

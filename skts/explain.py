@@ -9,7 +9,12 @@ from torch import nn
 from skts._tensors import SeriesDataset
 from skts._validation import check_series
 from skts.base import SeriesEstimator
-from skts.layers import AverageOverTime, SameConv
+from skts.layers import AverageOverTime, SameConv, SelfAttention
+from skts.models.alstm import CausalAttention
+from skts.models.lstmfcn import AttentionCells
+
+CONVOLUTION = (SameConv, nn.Conv1d)
+ATTENTION = (SelfAttention, AttentionCells, CausalAttention)
 
 
 def class_activation_maps(estimator, X, classes=None):
@@ -112,7 +117,8 @@ def convolution_filters(estimator, block=0):
     >>> convolution_filters(clf).shape
     (128, 1, 8)
     """
-    return _convolution(estimator, block).weight.detach().float().cpu().numpy()
+    convolution = _layer_of(estimator, CONVOLUTION, block, "convolutions", "block")
+    return convolution.weight.detach().float().cpu().numpy()
 
 
 def filter_outputs(estimator, X, block=0):
@@ -150,13 +156,66 @@ def filter_outputs(estimator, X, block=0):
     >>> filter_outputs(clf, X[:3], block=1).shape
     (3, 256, 24)
     """
-    convolution = _convolution(estimator, block)
+    convolution = _layer_of(estimator, CONVOLUTION, block, "convolutions", "block")
     values, lengths = check_series(estimator, X, reset=False)
     found = []
     for inputs, _ in _batches(estimator, values, lengths):
         with torch.no_grad():
             _, _, outputs = _called(estimator.net_, inputs, convolution)
         found.append(outputs.float().cpu().numpy()[: len(inputs["x"])])
+    return np.concatenate(found)
+
+
+def attention_weights(estimator, X, layer=0):
+    """How much each step of a sequence looks at each other one.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor of skts
+        Fitted, with attention: ALSTM-FCN and MALSTM-FCN ("additive" [1]_ or "multihead"), ALSTM and
+        its combinations, SELSTMFCN, CNN and LSTM with `attention`.
+    X : as in `fit`
+    layer : int, default=0
+        Which attention layer, from the series on.
+
+    Returns
+    -------
+    ndarray of shape (n, n_heads, S, S), float64
+        Row s holds the weights of step s, which sum to 1. Steps are the channels of the series with
+        ``dimension_shuffle=True`` (one, whose weight is 1, for univariate series), else the time
+        points, after max-pooling where that comes first. Rows beyond the end of a shorter series
+        mean nothing. The mean over the series of a class is the class's average.
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        As class_activation_maps.
+    ValueError
+        Where the network has no such layer, or `X` is not as in `fit`.
+
+    References
+    ----------
+    .. [1] F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for
+       time series classification. IEEE Access 6, 1662-1669.
+
+    Examples
+    --------
+    >>> from skts import ALSTMClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import attention_weights
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = ALSTMClassifier(max_epochs=1, n_heads=2, random_state=0).fit(X, y)
+    >>> attention_weights(clf, X[:5]).shape
+    (5, 2, 24, 24)
+    """
+    attention = _layer_of(estimator, ATTENTION, layer, "attention layers", "layer")
+    values, lengths = check_series(estimator, X, reset=False)
+    found = []
+    for inputs, _ in _batches(estimator, values, lengths):
+        with torch.no_grad():
+            _, arguments, _ = _called(estimator.net_, inputs, attention)
+            weights = attention.weights(*arguments)
+        found.append(weights.double().cpu().numpy()[: len(inputs["x"])])
     return np.concatenate(found)
 
 
@@ -169,16 +228,16 @@ def _check(estimator):
     check_is_fitted(estimator)
 
 
-def _convolution(estimator, block):
+def _layer_of(estimator, kinds, number, what, name):
+    """The module of those kinds with that number, in the order in which the network has them."""
     _check(estimator)
-    modules = estimator.net_.module_.modules()
-    convolutions = [m for m in modules if isinstance(m, SameConv | nn.Conv1d)]
-    if not 0 <= block < len(convolutions):
+    found = [m for m in estimator.net_.module_.modules() if isinstance(m, kinds)]
+    if not 0 <= number < len(found):
         raise ValueError(
-            f"block must be one of the {len(convolutions)} convolutions of this "
-            f"{type(estimator).__name__}, counted from 0, got {block}"
+            f"{name} must be one of the {len(found)} {what} of this {type(estimator).__name__}, "
+            f"counted from 0, got {number}"
         )
-    return convolutions[block]
+    return found[number]
 
 
 def _columns(estimator, classes, n):

@@ -237,19 +237,35 @@ class SelfAttention(nn.Module):
         self.query, self.key, self.value = (Linear(n_features, width) for _ in range(3))
         self.out = Linear(width, n_outputs)
 
+    def _heads(self, linear, x):
+        return linear(x).unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, S, size)
+
+    def weights(self, x, mask=None):
+        """How much each step looks at each other one, (B, heads, S, S)."""
+        query, key = self._heads(self.query, x), self._heads(self.key, x)
+        return dot_product_weights(query, key, None if mask is None else mask[:, None])
+
     def forward(self, x, mask=None):
-        query, key, value = (
-            linear(x).unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, S, head size)
-            for linear in (self.query, self.key, self.value)
-        )
         heads = F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
+            self._heads(self.query, x),
+            self._heads(self.key, x),
+            self._heads(self.value, x),
             attn_mask=None if mask is None else mask[:, None],
             dropout_p=self.dropout if self.training else 0.0,
         )
         return self.out(heads.transpose(1, 2).flatten(start_dim=2))
+
+
+def dot_product_weights(query, key, mask=None):
+    """The weights of scaled dot-product attention, 0 where the mask is False.
+
+    Shape:
+        query, key (B, heads, S, size), mask broadcast to the output -> (B, heads, S, S)
+    """
+    scores = query.double() @ key.double().transpose(2, 3) / query.shape[3] ** 0.5
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(dim=-1)
 
 
 def mean_over_time(x, mask=None):

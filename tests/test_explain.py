@@ -8,7 +8,13 @@ from sklearn.exceptions import NotFittedError
 
 import skts
 from skts.discovery import all_estimators
-from skts.explain import class_activation_maps, convolution_filters, filter_outputs
+from skts.explain import (
+    ATTENTION,
+    attention_weights,
+    class_activation_maps,
+    convolution_filters,
+    filter_outputs,
+)
 from skts.layers import AverageOverTime
 from tests.settings import small
 
@@ -133,6 +139,74 @@ def test_filters_and_their_outputs():
     np.testing.assert_allclose(filter_outputs(est, X[:1], 2), filter_outputs(est, X, 2)[:1])
     conv_lstm = fitted(skts.ConvLSTMClassifier)
     assert filter_outputs(conv_lstm, X).shape[1] == len(convolution_filters(conv_lstm))
+
+
+WITH_ATTENTION = {
+    "additive": (skts.ALSTMFCNClassifier, {"dimension_shuffle": False}, (1, 20)),
+    "additive, channels": (skts.MALSTMFCNClassifier, {}, (1, 2)),
+    "additive, gru": (skts.ALSTMFCNClassifier, {"cell": "gru"}, (1, 2)),
+    "multihead": (
+        skts.ALSTMFCNClassifier,
+        {"attention": "multihead", "dimension_shuffle": False},
+        (4, 20),
+    ),
+    "SELSTMFCN": (skts.SELSTMFCNClassifier, {"attention": "multihead"}, (4, 2)),
+    "CNN, before": (skts.CNNClassifier, {"attention": "before"}, (4, 20)),
+    "CNN, after": (skts.CNNClassifier, {"attention": "after"}, (4, 5)),
+    "LSTM": (skts.LSTMRegressor, {"attention": "after"}, (4, 20)),
+    "causal": (skts.ALSTMClassifier, {"n_heads": 3}, (3, 20)),
+    "causal, combined": (skts.LSTMALSTMClassifier, {"n_heads": 2}, (2, 20)),
+}
+
+
+class TestAttention:
+    @pytest.mark.parametrize("name", WITH_ATTENTION)
+    def test_rows_sum_to_one(self, name):
+        cls, options, (n_heads, n_steps) = WITH_ATTENTION[name]
+        weights = attention_weights(fitted(cls, **options), X)
+        assert weights.shape == (24, n_heads, n_steps, n_steps)
+        np.testing.assert_allclose(weights.sum(axis=3), 1, atol=1e-6)
+        assert weights.min() >= 0
+
+    def test_padding_has_no_weight(self):
+        for cls, options in (
+            (skts.ALSTMFCNClassifier, {"dimension_shuffle": False}),
+            (skts.ALSTMFCNClassifier, {"dimension_shuffle": False, "attention": "multihead"}),
+        ):
+            weights = attention_weights(fitted(cls, X=UNEQUAL, **options), UNEQUAL)
+            for of_one, x in zip(weights, UNEQUAL, strict=True):
+                assert (of_one[:, : x.shape[1], x.shape[1] :] == 0).all()
+                np.testing.assert_allclose(of_one[:, : x.shape[1]].sum(axis=2), 1, atol=1e-6)
+
+    def test_the_future_has_no_weight(self):
+        est = fitted(skts.ALSTMClassifier, n_layers=2)
+        for layer in range(2):
+            weights = attention_weights(est, X, layer)
+            assert (np.triu(weights, k=1) == 0).all()
+        assert not np.array_equal(weights, attention_weights(est, X, 0))
+
+    @pytest.mark.parametrize("name", ["multihead", "causal"])
+    def test_they_are_what_the_layer_weighs_with(self, name):
+        cls, options, _ = WITH_ATTENTION[name]
+        est = fitted(cls, **options)
+        (attention, *_) = [m for m in est.net_.module_.modules() if isinstance(m, ATTENTION)]
+        x = torch.as_tensor(RNG.normal(size=(3, 7, attention.query.in_features))).float()
+        with torch.no_grad():
+            weights = attention.weights(x)
+            value = attention.value(x)
+            value = torch.tanh(value) if name == "causal" else value
+            value = value.unflatten(2, (attention.n_heads, -1)).transpose(1, 2).double()
+            heads = weights @ value
+            if name == "causal":
+                expected, out = heads.sum(dim=1), attention(x)[0]
+            else:
+                expected = attention.out(heads.transpose(1, 2).flatten(start_dim=2).float())
+                out = attention(x)
+        np.testing.assert_allclose(out.numpy(), expected.numpy(), atol=1e-5)
+
+    def test_what_has_none(self):
+        with pytest.raises(ValueError, match="one of the 0 attention layers of this FCNClassi"):
+            attention_weights(fitted(skts.FCNClassifier), X)
 
 
 class TestMistakes:

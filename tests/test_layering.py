@@ -20,7 +20,7 @@ FLOORS = [
     ["recipes", "datasets", "forecasting", "explain"],
     ["__init__"],
     ["discovery"],
-    ["demo", "adapters", "benchmark"],
+    ["demo", "adapters", "benchmark", "plotting"],
     ["cli"],
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from skts._params import Params, choice, integer, param
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import Linear, check_one_of, init_recurrent, last_step
+from skts.layers import Linear, check_one_of, dot_product_weights, init_recurrent, last_step
 
 COMBINATIONS = ("parallel", "lstm_alstm", "alstm_lstm")
 
@@ -67,6 +67,11 @@ class CausalAttention(nn.Module):
 
     def _heads(self, x):
         return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, T, n_cells)
+
+    def weights(self, x, state=None):
+        """How much each step looks at each of the past, (B, heads, T, T)."""
+        causal = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+        return dot_product_weights(self._heads(self.query(x)), self._heads(self.key(x)), causal)
 
     def forward(self, x, state=None):
         query, key = self._heads(self.query(x)), self._heads(self.key(x))

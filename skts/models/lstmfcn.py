@@ -201,6 +201,16 @@ class AttentionCells(nn.Module):
             nn.init.ones_(self.input.bias[n_cells : 2 * n_cells].detach())
 
     def forward(self, x, lengths=None):
+        for _, h in self._steps(x, lengths):
+            state = h
+        return state
+
+    def weights(self, x, lengths=None):
+        """How much each step looks at each input, (B, 1, S, S)."""
+        return torch.stack([weights for weights, _ in self._steps(x, lengths)], dim=2)
+
+    def _steps(self, x, lengths):
+        """The attention (B, 1, S) and the state (B, n_cells) of each step."""
         mask = None if lengths is None else padding_mask(lengths, x.shape[1])  # (B, 1, S)
         # what does not depend on the state, for all steps at once
         keys, inputs, contexts = self.key(x), self.input(x), self.context(x)  # (B, S, .)
@@ -214,7 +224,7 @@ class AttentionCells(nn.Module):
                     torch.where(mask[:, :, s], new, old) for new, old in [(h_next, h), (c_next, c)]
                 )
             h, c = h_next, c_next
-        return h
+            yield weights, h
 
     def _attend(self, keys, h, mask):
         scores = self.score(torch.tanh(keys + self.query(h)[:, None])).transpose(1, 2)

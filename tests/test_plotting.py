@@ -1,0 +1,81 @@
+"""Figures: each takes an Axes and returns it, and shows the numbers that skts.explain gives."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+import skts
+from skts import plotting
+from skts.explain import attention_weights, class_activation_maps, filter_outputs
+from tests.settings import small
+
+mpl.use("agg")
+X = np.random.default_rng(0).normal(size=(20, 2, 12))
+Y = np.array(["no", "yes"])[np.arange(20) % 2]
+CLF = small(skts.FCNClassifier, max_epochs=2, validation_fraction=0.2).fit(X, Y)
+ALSTM = small(skts.ALSTMClassifier, max_epochs=1).fit(X, Y)
+PLOTS = {
+    "plot_class_activation": lambda ax: plotting.plot_class_activation(CLF, X[0], ax=ax),
+    "plot_filter": lambda ax: plotting.plot_filter(CLF, X[0], ax=ax),
+    "plot_attention": lambda ax: plotting.plot_attention(ALSTM, X, ax=ax),
+    "plot_learning_curves": lambda ax: plotting.plot_learning_curves(CLF, ax=ax),
+    "plot_confusion_matrix": lambda ax: plotting.plot_confusion_matrix(CLF, X, Y, ax=ax),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures():
+    yield
+    plt.close("all")
+
+
+def test_all_are_here():
+    assert {name for name in vars(plotting) if name.startswith("plot_")} == PLOTS.keys()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_it_takes_an_axes_and_returns_it(name):
+    _, ax = plt.subplots()
+    n_open = len(plt.get_fignums())
+    assert PLOTS[name](ax) is ax
+    assert len(plt.get_fignums()) == n_open
+    assert PLOTS[name](None) is not ax
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
+def test_colours_are_the_relevance():
+    (relevance,) = class_activation_maps(CLF, X[:1], "no")
+    ax = plotting.plot_class_activation(CLF, X[0], "no", channel=1)
+    (line,) = ax.collections
+    starts = np.array([piece[0] for piece in line.get_segments()])
+    np.testing.assert_allclose(starts[::2], np.column_stack([np.arange(11), X[0, 1, :11]]))
+    np.testing.assert_allclose(line.get_array()[::2], relevance[:11])
+    assert ax.figure.axes[1].get_ylabel() == "relevance for no"
+
+
+def test_a_filter_is_drawn():
+    ax = plotting.plot_filter(CLF, X[0], 3, block=1)
+    np.testing.assert_allclose(ax.get_lines()[1].get_ydata(), filter_outputs(CLF, X[:1], 1)[0, 3])
+    with pytest.raises(ValueError, match="index must be of one of 16 filters, got 16"):
+        plotting.plot_filter(CLF, X[0], 16, block=1)
+
+
+def test_attention_is_the_mean():
+    ax = plotting.plot_attention(ALSTM, X[Y == "no"])
+    expected = attention_weights(ALSTM, X[Y == "no"]).mean(axis=0)[0]
+    np.testing.assert_allclose(ax.images[0].get_array(), expected)
+    with pytest.raises(ValueError, match="head must be one of"):
+        plotting.plot_attention(ALSTM, X, head=9)
+
+
+def test_both_losses_are_drawn():
+    ax = plotting.plot_learning_curves(CLF)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["training", "validation"]
+
+
+def test_more_than_one_series():
+    with pytest.raises(ValueError, match=r"one series, .* got shape \(20, 2, 12\): take X\[0\]"):
+        plotting.plot_class_activation(CLF, X)

@@ -2,6 +2,7 @@
 
 from skts import datasets, recipes
 from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
+from skts.export import export_onnx
 from skts.models.alstm import (
     ALSTMClassifier,
     ALSTMRegressor,
@@ -54,6 +55,7 @@ __all__ = [
     "SeedEnsembleClassifier",
     "SeedEnsembleRegressor",
     "datasets",
+    "export_onnx",
     "load",
     "recipes",
     "save",

@@ -224,13 +224,7 @@ class SeriesNet(NeuralNet):
 
     def take_weights(self, weights, history):
         """Be the net that was trained to these weights, with this history of dicts."""
-        try:
-            self.module_.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ValueError(
-                "the weights are of another architecture than the options give; options that were "
-                f"changed since fit must be set back: {error}"
-            ) from error
+        self.module_.load_state_dict(weights)
         self.history.extend(history)
         self._set_training(False)
         self.release()

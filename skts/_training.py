@@ -5,6 +5,7 @@ import inspect
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from sklearn.model_selection import train_test_split
 
 from skts._callbacks import DivergenceCheck, callbacks_of
@@ -146,7 +147,7 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
 
 def made_net(options, make_net, network, device, callbacks, *, max_epochs):
     """The skorch net around a new network, ready to be trained or given weights."""
-    return make_net(
+    net = make_net(
         network(),
         lr=options.lr,
         max_epochs=max_epochs,
@@ -157,6 +158,8 @@ def made_net(options, make_net, network, device, callbacks, *, max_epochs):
         callbacks=callbacks,
         **_optimizer_arguments(options, device),
     ).initialize()
+    net.architecture_ = options._architecture()  # however the options change later
+    return net
 
 
 def net_with_weights(options, make_net, network, weights, history):
@@ -165,6 +168,13 @@ def net_with_weights(options, make_net, network, weights, history):
     Raises ValueError where the weights are not those of the network.
     """
     device = resolve_device(options.device)
+    with torch.device("meta"):  # ahead of memory for weights that are not there
+        expected = {name: weight.shape for name, weight in network().state_dict().items()}
+    if expected != {name: weight.shape for name, weight in weights.items()}:
+        raise ValueError(
+            "the weights are of another architecture than the options give; options that were "
+            "changed since fit must be set back"
+        )
     with seeded(0, device):  # what is drawn is not kept
         n_epochs = int(options.max_epochs)
         net = made_net(options, make_net, network, device, [], max_epochs=n_epochs)

@@ -18,7 +18,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skts._params import NONE, Params, Rule, integer, param
 from skts._training import draw_seed
-from skts.persistence import Persistent, from_plain, restored_from, to_plain, with_parameters
+from skts.persistence import (
+    Persistent,
+    PersistentNetwork,
+    from_plain,
+    restored_from,
+    to_plain,
+    with_parameters,
+)
 
 
 def _random_states(estimator):
@@ -115,10 +122,15 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
 
     def _stored(self):
         check_is_fitted(self)
-        if not all(isinstance(member, Persistent) for member in self.estimators_):
+        if not all(isinstance(member, PersistentNetwork) for member in self.estimators_):
             raise ValueError(
-                "an ensemble can be saved where its members are estimators of skts, they are "
+                "an ensemble can be saved where its members are networks of skts, they are "
                 f"{type(self.estimators_[0]).__name__}s"
+            )
+        if type(self.estimator) is not type(self.estimators_[0]):
+            raise ValueError(
+                f"the estimator is a {type(self.estimator).__name__}, in fit it was a "
+                f"{type(self.estimators_[0]).__name__}: set it back before saving"
             )
         members = [member._stored() for member in self.estimators_]
         own = {"n_estimators": self.n_estimators, "n_jobs": self.n_jobs}

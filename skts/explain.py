@@ -6,10 +6,10 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skts._tensors import SeriesDataset
+from skts._tensors import SeriesDataset, padding_mask
 from skts._validation import check_series
 from skts.base import SeriesEstimator
-from skts.layers import AverageOverTime, SameConv, SelfAttention
+from skts.layers import AverageOverTime, SameConv, SelfAttention, only_of
 from skts.models.alstm import CausalAttention
 from skts.models.lstmfcn import AttentionCells
 
@@ -23,7 +23,8 @@ def class_activation_maps(estimator, X, classes=None):
     The feature maps ahead of the global average are summed with the weight that each one's average
     has for the class: the gradient of the class's logit, which is the output layer's own weight
     where that comes next. Then the mean over time of a map, plus what the rest of the linear layer
-    gives, is the logit. Maps of fewer points than the series, after max-pooling, are interpolated.
+    gives, is the logit. Maps of fewer points than the series, after max-pooling, are interpolated;
+    the last time points, which pooling may leave out, have the value before them.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def attention_weights(estimator, X, layer=0):
         Row s holds the weights of step s, which sum to 1. Steps are the channels of the series with
         ``dimension_shuffle=True`` (one, whose weight is 1, for univariate series), else the time
         points, after max-pooling where that comes first. Rows beyond the end of a shorter series
-        mean nothing. The mean over the series of a class is the class's average.
+        are NaN: ``np.nanmean`` over the series of a class is the class's average.
 
     Raises
     ------
@@ -214,8 +215,10 @@ def attention_weights(estimator, X, layer=0):
     for inputs, _ in _batches(estimator, values, lengths):
         with torch.no_grad():
             _, arguments, _ = _called(estimator.net_, inputs, attention)
-            weights = attention.weights(*arguments)
-        found.append(weights.double().cpu().numpy()[: len(inputs["x"])])
+            weights = attention.weights(*arguments).double()[: len(inputs["x"])]
+        if isinstance(attention, CausalAttention) and "lengths" in inputs:
+            weights = only_of(weights, padding_mask(inputs["lengths"], weights.shape[2]))
+        found.append(weights.cpu().numpy())
     return np.concatenate(found)
 
 
@@ -248,11 +251,14 @@ def _columns(estimator, classes, n):
         return np.zeros(n, dtype=int)
     if classes is None:
         return None
-    labels = np.broadcast_to(np.asarray(classes), (n,))
+    labels = np.asarray(classes)
+    if labels.shape not in ((), (n,)):
+        raise ValueError(f"classes must be one label or {n}, got an array of shape {labels.shape}")
+    labels = np.broadcast_to(labels, (n,))
     known = np.isin(labels, estimator.classes_)
     if not known.all():
         raise ValueError(
-            f"classes must be among {estimator.classes_.tolist()}, got {labels[~known][0]!r}"
+            f"classes must be among {estimator.classes_.tolist()}, got {labels[~known].tolist()}"
         )
     return np.searchsorted(estimator.classes_, labels)
 
@@ -266,13 +272,20 @@ def _batches(estimator, values, lengths):
         yield dataset[rows][0], rows
 
 
-def _called(net, inputs, module):
+def _called(net, inputs, module, *, as_leaf=False):
     """The network's outputs, and the arguments and the output of a module in it.
 
-    The latter have a second row where there is one series (SeriesNet.infer).
+    The latter have a second row where there is one series (SeriesNet.infer). As a leaf, gradients
+    go as far as that output and no further.
     """
     seen = []
-    hook = module.register_forward_hook(lambda module, given, output: seen.append((given, output)))
+
+    def keep(module, given, output):
+        output = output.detach().requires_grad_() if as_leaf else output
+        seen.append((given, output))
+        return output
+
+    hook = module.register_forward_hook(keep)
     try:
         outputs = net.infer(inputs)
     finally:
@@ -284,11 +297,11 @@ def _called(net, inputs, module):
 def _maps(net, pool, inputs, columns):
     """Of each series its map and how many points of it count."""
     with torch.enable_grad():
-        logits, (maps, mask), pooled = _called(net, inputs, pool)
+        logits, (maps, mask), pooled = _called(net, inputs, pool, as_leaf=True)
         best = logits.argmax(dim=1) if columns is None else torch.as_tensor(columns)
         chosen = logits.gather(1, best.to(logits.device)[:, None]).sum()
         (weights,) = torch.autograd.grad(chosen, pooled)
-    relevance = (weights[:, :, None] * maps).sum(dim=1).detach().double().cpu().numpy()
+    relevance = (weights.double()[:, :, None] * maps.detach().double()).sum(dim=1).cpu().numpy()
     for i in range(len(logits)):
         n_points = relevance.shape[1] if mask is None else int(mask[i].sum())
         n_times = inputs["x"].shape[2] if mask is None else int(inputs["lengths"][i])
@@ -296,8 +309,18 @@ def _maps(net, pool, inputs, columns):
 
 
 def _resampled(relevance, n_times):
-    """At `n_times` points, the mean kept where there are as many."""
+    """At every time point."""
     if len(relevance) == n_times:
         return relevance
-    centres = (np.arange(len(relevance)) + 0.5) * n_times / len(relevance) - 0.5
-    return np.interp(np.arange(n_times), centres, relevance)
+    return np.interp(np.arange(n_times), times_of(len(relevance), n_times), relevance)
+
+
+def times_of(n_outputs, n_times):
+    """The time points in whose middle the outputs of convolutions stand.
+
+    Pooling takes time points two by two and leaves out the last of an odd number; a convolution
+    without padding gives as many fewer outputs as its kernel reaches over the ends.
+    """
+    stride = 2 ** int(np.log2(n_times // n_outputs))
+    first = (stride - 1) / 2 if stride > 1 else (n_times - n_outputs) / 2
+    return first + stride * np.arange(n_outputs)

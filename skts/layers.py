@@ -241,9 +241,11 @@ class SelfAttention(nn.Module):
         return linear(x).unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, S, size)
 
     def weights(self, x, mask=None):
-        """How much each step looks at each other one, (B, heads, S, S)."""
+        """How much each step looks at each other one, (B, heads, S, S); NaN behind the end."""
         query, key = self._heads(self.query, x), self._heads(self.key, x)
-        return dot_product_weights(query, key, None if mask is None else mask[:, None])
+        if mask is None:
+            return dot_product_weights(query, key)
+        return only_of(dot_product_weights(query, key, mask[:, None]), mask)
 
     def forward(self, x, mask=None):
         heads = F.scaled_dot_product_attention(
@@ -254,6 +256,15 @@ class SelfAttention(nn.Module):
             dropout_p=self.dropout if self.training else 0.0,
         )
         return self.out(heads.transpose(1, 2).flatten(start_dim=2))
+
+
+def only_of(weights, mask):
+    """Attention weights with NaN in the rows of steps that are none.
+
+    Shape:
+        weights (B, heads, S, S), mask (B, 1, S) -> (B, heads, S, S)
+    """
+    return weights.masked_fill(~mask[:, :, :, None], float("nan"))
 
 
 def dot_product_weights(query, key, mask=None):

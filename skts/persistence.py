@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import platform
+import re
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,17 @@ from skts._validation import input_options
 
 FORMAT = 1
 ENTRY = "skts"
+DTYPE = re.compile(r"[<>|=]?([biufO]\d?|U\d{1,5})")  # of stored arrays
+#: What may come of an entry that save did not write.
+UNFIT = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,  # also of recursion
+    SyntaxError,
+    TypeError,
+)
 
 
 class Persistent:
@@ -55,11 +68,16 @@ class PersistentNetwork(Persistent):
         check_is_fitted(self)
         if input_options(self) != self._input_options:
             raise ValueError(
-                f"the options must give {self._input_options._asdict()}, as they did in fit, got "
+                f"in fit the options gave {self._input_options._asdict()}, now they give "
                 f"{input_options(self)._asdict()}: set them back before saving"
             )
+        if self.net_.architecture_ != self._architecture():
+            raise ValueError(
+                f"the network was made with the options {self.net_.architecture_}, now they are "
+                f"{self._architecture()}: set them back before saving"
+            )
         parameters = self.get_params(deep=False)
-        state = vars(self).keys() - parameters.keys() - {"net_", "_input_options"}
+        fitted = [name for name in vars(self).keys() - parameters.keys() if name[0] != "_"]
         history = [
             {name: to_plain(name, value) for name, value in epoch.items() if name != "batches"}
             for epoch in self.history_
@@ -67,8 +85,13 @@ class PersistentNetwork(Persistent):
         plain = {
             "class": type(self).__name__,
             "parameters": {name: to_plain(name, value) for name, value in parameters.items()},
-            "fitted": {name: to_plain(name, getattr(self, name)) for name in sorted(state)},
+            "fitted": {
+                name: to_plain(name, getattr(self, name))
+                for name in sorted(fitted)
+                if name != "net_"
+            },
             "history": history,
+            "bfloat16": self.net_.autocast is not None,
         }
         return plain, self.net_.module_.state_dict()
 
@@ -79,10 +102,16 @@ class PersistentNetwork(Persistent):
         estimator._input_options = input_options(estimator)
         if device is not None:
             estimator.set_params(device=device)._check_options()
-        history = [epoch | {"batches": []} for epoch in plain["history"]]
+        if "classes_" in plain["fitted"]:
+            check_classes(estimator.classes_)
+        history = [
+            {name: from_plain(value) for name, value in epoch.items()} | {"batches": []}
+            for epoch in plain["history"]
+        ]
         estimator.net_ = net_with_weights(
             estimator, estimator._make_net, estimator._new_network, tensors, history
         )
+        estimator.net_.autocast = torch.bfloat16 if plain["bfloat16"] else None
         return estimator
 
 
@@ -124,6 +153,13 @@ def save(estimator, path):
             f"save takes a fitted classifier, regressor or ensemble of skts, got a "
             f"{type(estimator).__name__}. Of an adapter save its estimator_; a pipeline of "
             "scikit-learn is for skops"
+        )
+    import skts
+
+    if getattr(skts, type(estimator).__name__, None) is not type(estimator):
+        raise TypeError(
+            f"{type(estimator).__name__} of {type(estimator).__module__} is a class of its own, "
+            "which load would not find: save takes the estimators of skts themselves"
         )
     plain, tensors = estimator._stored()
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -168,7 +204,7 @@ def load(path, *, device=None):
         if found != _digest(header, tensors):
             raise ValueError(f"{path} is damaged or was changed: its digest is another")
         return restored_from(header["estimator"], tensors, device)
-    except (KeyError, TypeError, AttributeError) as error:
+    except UNFIT as error:
         raise ValueError(f"{path} was not written by skts.save: {error!r} in its entry") from error
 
 
@@ -205,6 +241,12 @@ def set_fitted(estimator, attributes):
         setattr(estimator, name, from_plain(value))
 
 
+def check_classes(classes):
+    """Raise ValueError unless these are sorted labels of at least two classes."""
+    if np.ndim(classes) != 1 or len(classes) < 2 or not np.array_equal(np.unique(classes), classes):
+        raise ValueError(f"classes_ must be two or more sorted labels, got {classes!r}")
+
+
 def to_plain(name, value):
     """`value` as JSON has it; what is not a number, word or list becomes a dict with its kind.
 
@@ -227,7 +269,8 @@ def to_plain(name, value):
         return {"optimizer": value.__name__}
     raise ValueError(
         f"{name} cannot be stored: it must be of numbers, words, tuples, lists and dicts, or an "
-        f"optimiser of torch.optim, got {value!r}. Set it to None before saving"
+        f"optimiser of torch.optim, got {value!r}. Set an option to None before saving, or fit "
+        "with labels and names that are numbers or words"
     )
 
 
@@ -242,7 +285,7 @@ def from_plain(value):
             return tuple(map(from_plain, items))
         case {"dict": pairs}:
             return {from_plain(k): from_plain(v) for k, v in pairs}
-        case {"array": items, "dtype": dtype}:
+        case {"array": list(items), "dtype": str(dtype)} if DTYPE.fullmatch(dtype):
             return np.array(from_plain(items), dtype=np.dtype(dtype))
         case {"optimizer": name}:
             cls = getattr(torch.optim, name, None)
@@ -289,9 +332,10 @@ def _read(path):
 
 def _replace(path, content):
     """Write all of it or nothing."""
-    half = path.with_name(f"{path.name}.{os.getpid()}.half")
+    path = Path(os.path.realpath(path))
+    half = path.with_name(f".{secrets.token_hex(8)}.half")
     try:
-        with half.open("wb") as file:
+        with half.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -6,7 +6,7 @@ They need matplotlib: ``pip install "skts[bench]"``.
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from skts.explain import attention_weights, class_activation_maps, filter_outputs
+from skts.explain import attention_weights, class_activation_maps, filter_outputs, times_of
 
 
 def plot_class_activation(estimator, x, label=None, *, channel=0, ax=None):
@@ -46,7 +46,7 @@ def plot_class_activation(estimator, x, label=None, *, channel=0, ax=None):
     from matplotlib.collections import LineCollection
     from matplotlib.colors import CenteredNorm
 
-    x = _one_series(x)
+    x = _one_series(x, channel)
     (relevance,) = class_activation_maps(estimator, x[None], label)
     ax = _axes(ax)
     times, values = np.arange(x.shape[1]), x[channel]
@@ -101,13 +101,13 @@ def plot_filter(estimator, x, index=0, *, block=0, channel=0, ax=None):
     >>> plot_filter(clf, X[0], index=3, block=1).get_title()
     'block 1, filter 3'
     """
-    x = _one_series(x)
+    x = _one_series(x, channel)
     (outputs,) = filter_outputs(estimator, x[None], block)
     if not 0 <= index < len(outputs):
         raise ValueError(f"index must be of one of {len(outputs)} filters, got {index}")
     ax = _axes(ax)
     ax.plot(x[channel], color="grey", linestyle="--", label="series")
-    times = (np.arange(outputs.shape[1]) + 0.5) * x.shape[1] / outputs.shape[1] - 0.5
+    times = times_of(outputs.shape[1], x.shape[1])
     ax.plot(times, outputs[index], color="#0072b2", label="filter's output")
     ax.set(xlabel="time point", ylabel="value", title=f"block {block}, filter {index}")
     ax.legend()
@@ -145,7 +145,7 @@ def plot_attention(estimator, X, *, layer=0, head=0, ax=None):
     >>> plot_attention(clf, X[y == "1"]).get_ylabel()
     'step'
     """
-    weights = attention_weights(estimator, X, layer).mean(axis=0)
+    weights = np.nanmean(attention_weights(estimator, X, layer), axis=0)
     if not 0 <= head < len(weights):
         raise ValueError(f"head must be one of {len(weights)}, counted from 0, got {head}")
     ax = _axes(ax)
@@ -169,6 +169,11 @@ def plot_learning_curves(estimator, *, ax=None):
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError
+        Where it has no history.
+
     Examples
     --------
     >>> from skts import FCNClassifier
@@ -179,6 +184,11 @@ def plot_learning_curves(estimator, *, ax=None):
     >>> plot_learning_curves(clf).get_ylabel()
     'loss'
     """
+    if not hasattr(estimator, "history_"):
+        raise TypeError(
+            f"expected a fitted estimator with a history_, got this {type(estimator).__name__}: "
+            "fit it, or of an ensemble take one of its estimators_"
+        )
     history = estimator.history_
     ax, epochs = _axes(ax), history[:, "epoch"]
     ax.plot(epochs, history[:, "train_loss"], color="#0072b2", label="training")
@@ -220,11 +230,14 @@ def plot_confusion_matrix(estimator, X, y, *, ax=None):
     return display.ax_
 
 
-def _one_series(x):
+def _one_series(x, channel):
     x = np.asarray(x)
     if x.ndim not in (1, 2):
         raise ValueError(f"x must be one series, (T,) or (C, T), got shape {x.shape}: take X[0]")
-    return np.atleast_2d(x)
+    x = np.atleast_2d(x)
+    if not 0 <= channel < len(x):
+        raise ValueError(f"channel must be one of {len(x)}, counted from 0, got {channel}")
+    return x
 
 
 def _axes(ax):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Freezer
 
 import skts
 from skts.discovery import all_estimators
@@ -14,8 +15,10 @@ from skts.explain import (
     class_activation_maps,
     convolution_filters,
     filter_outputs,
+    times_of,
 )
 from skts.layers import AverageOverTime
+from skts.models.lstmfcn import AttentionCells
 from tests.settings import small
 
 RNG = np.random.default_rng(0)
@@ -101,6 +104,35 @@ def test_the_predicted_class_is_the_default():
     np.testing.assert_allclose(own[0], class_activation_maps(est, X)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("n_times", [60, 63])
+def test_pooled_points_stand_where_they_come_from(n_times):
+    est = small(
+        skts.CNNRegressor,
+        filters=(4, 4, 4),
+        kernel_sizes=(1, 1, 1),
+        pooling="average",
+        max_epochs=1,
+    )
+    series = np.random.default_rng(0).normal(size=(20, n_times))
+    est.fit(series, series[:, 0])
+    spike = np.zeros((1, n_times))
+    spike[0, 50] = 20
+    (changed,) = class_activation_maps(est, spike) - class_activation_maps(est, 0 * spike)
+    assert 48 <= np.abs(changed).argmax() <= 55
+    if n_times == 60:
+        assert times_of(7, 60).tolist() == [3.5, 11.5, 19.5, 27.5, 35.5, 43.5, 51.5]
+
+
+def test_outputs_of_a_convolution_without_padding_stand_in_its_middle():
+    assert times_of(50, 100).tolist() == [0.5 + 2 * i for i in range(50)]
+    assert times_of(96, 100).tolist() == [2.0 + i for i in range(96)]
+
+
+def test_frozen_layers_are_no_obstacle():
+    est = fitted(skts.LSTMFCNClassifier, callbacks=[Freezer("conv.*")])
+    assert class_activation_maps(est, X).shape == (24, 20)
+
+
 @pytest.mark.parametrize("cls", [skts.FCNClassifier, skts.LSTMFCNClassifier, skts.CNNClassifier])
 def test_planted_segments_are_found(cls):
     rng = np.random.default_rng(1)
@@ -177,6 +209,11 @@ class TestAttention:
             for of_one, x in zip(weights, UNEQUAL, strict=True):
                 assert (of_one[:, : x.shape[1], x.shape[1] :] == 0).all()
                 np.testing.assert_allclose(of_one[:, : x.shape[1]].sum(axis=2), 1, atol=1e-6)
+                assert np.isnan(of_one[:, x.shape[1] :]).all()
+        of_alstm = attention_weights(fitted(skts.ALSTMClassifier, X=UNEQUAL), UNEQUAL)
+        assert [int(np.isfinite(w[0, :, 0]).sum()) for w in of_alstm] == [
+            x.shape[1] for x in UNEQUAL
+        ]
 
     def test_the_future_has_no_weight(self):
         est = fitted(skts.ALSTMClassifier, n_layers=2)
@@ -204,6 +241,21 @@ class TestAttention:
                 out = attention(x)
         np.testing.assert_allclose(out.numpy(), expected.numpy(), atol=1e-5)
 
+    @pytest.mark.parametrize("name", ["additive", "additive, channels", "additive, gru"])
+    def test_additive_weights_are_those_of_the_steps(self, name, monkeypatch):
+        cls, options, _ = WITH_ATTENTION[name]
+        est, used = fitted(cls, **options), []
+        original = AttentionCells._attend
+
+        def attend(cells, *arguments):
+            used.append(original(cells, *arguments))
+            return used[-1]
+
+        expected = attention_weights(est, X)
+        monkeypatch.setattr(AttentionCells, "_attend", attend)
+        est.predict(X)  # in one batch
+        np.testing.assert_allclose(torch.cat(used, dim=1).numpy(), expected[:, 0], atol=1e-6)
+
     def test_what_has_none(self):
         with pytest.raises(ValueError, match="one of the 0 attention layers of this FCNClassi"):
             attention_weights(fitted(skts.FCNClassifier), X)
@@ -228,6 +280,8 @@ class TestMistakes:
         est = fitted(skts.FCNClassifier)
         with pytest.raises(ValueError, match="classes must be among .*'maybe'"):
             class_activation_maps(est, X, "maybe")
+        with pytest.raises(ValueError, match=r"one label or 24, got an array of shape \(3,\)"):
+            class_activation_maps(est, X, ["no"] * 3)
         with pytest.raises(ValueError, match="one of the 3 convolutions .* got 3"):
             filter_outputs(est, X, 3)
         with pytest.raises(ValueError, match="a regressor has no classes"):

@@ -17,7 +17,7 @@ FLOORS = [
     ["persistence"],
     ["base"],
     ["models", "ensemble"],
-    ["recipes", "datasets", "forecasting", "explain"],
+    ["recipes", "datasets", "forecasting", "explain", "export"],
     ["__init__"],
     ["discovery"],
     ["demo", "adapters", "benchmark", "plotting"],

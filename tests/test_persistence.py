@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 
 import skts
 from skts._callbacks import Progress
@@ -119,6 +122,39 @@ def test_training_goes_on(tmp_path):
     np.testing.assert_array_equal(outputs(again.fit(X, Y), X), outputs(est.fit(X, Y), X))
 
 
+def test_it_predicts_in_the_precision_that_it_was_fitted_in(tmp_path):
+    est = fitted(precision="bfloat16")
+    expected = outputs(est, X)
+    est.set_params(precision="float32").save(tmp_path / "est.skts")
+    np.testing.assert_array_equal(outputs(skts.load(tmp_path / "est.skts"), X), expected)
+
+
+def test_what_callbacks_recorded_comes_back(tmp_path):
+    class Recorder(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("pair", (1, np.float32(2)))
+
+    est = fitted(callbacks=[Recorder()]).set_params(callbacks=None)
+    with config_context(enable_metadata_routing=True):
+        est.set_fit_request(sample_weight=True)
+    est.save(tmp_path / "est.skts")
+    assert skts.load(tmp_path / "est.skts").history_[:, "pair"] == [(1, 2)] * 2
+
+
+def test_the_file_is_written_at_once_and_like_others(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("former")
+    link.symlink_to(target)
+    est = fitted()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: est.save(link), range(12)))
+    assert link.is_symlink()
+    assert skts.load(target).score(X, Y) == est.score(X, Y)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "target"]
+    (tmp_path / "other").touch()
+    assert target.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_loading_draws_nothing(tmp_path):
     fitted().save(tmp_path / "est.skts")
     torch.manual_seed(3)
@@ -177,7 +213,7 @@ class TestRefusedToSave:
     def test_an_ensemble_of_pipelines(self, tmp_path):
         member = make_pipeline(StandardScaler(), small(skts.FCNClassifier, max_epochs=1))
         ensemble = SeedEnsembleClassifier(member, n_estimators=2).fit(X[:, 0], Y)
-        with pytest.raises(ValueError, match="its members are estimators of skts, they are Pipel"):
+        with pytest.raises(ValueError, match="its members are networks of skts, they are Pipel"):
             ensemble.save(tmp_path / "est.skts")
 
     @pytest.mark.parametrize(
@@ -194,11 +230,27 @@ class TestRefusedToSave:
             est.save(tmp_path / "est.skts")
         assert (tmp_path / "est.skts").read_text() == "former"
 
-    @pytest.mark.parametrize("changed", [{"filters": (4, 4, 4)}, {"normalize": "series"}])
-    def test_options_that_were_changed_since_fit(self, changed, tmp_path):
-        with pytest.raises(ValueError, match=r"set back|as they did in fit"):
-            fitted().set_params(**changed).save(tmp_path / "est.skts")
+    @pytest.mark.parametrize(
+        ("cls", "changed"),
+        [
+            (skts.FCNClassifier, {"filters": (4, 4, 4)}),
+            (skts.FCNClassifier, {"normalize": "series"}),
+            (skts.CNNClassifier, {"positional_encoding": False}),
+            (skts.LSTMFCNClassifier, {"residual": True}),
+            (SeedEnsembleClassifier, {"estimator": skts.LSTMFCNClassifier()}),
+        ],
+    )
+    def test_options_that_were_changed_since_fit(self, cls, changed, tmp_path):
+        with pytest.raises(ValueError, match=r"set (them|it) back"):
+            fitted(cls).set_params(**changed).save(tmp_path / "est.skts")
         assert not (tmp_path / "est.skts").exists()
+
+    def test_a_class_of_ones_own(self, tmp_path):
+        class FCNClassifier(skts.FCNClassifier):
+            pass
+
+        with pytest.raises(TypeError, match="is a class of its own, which load would not find"):
+            fitted(FCNClassifier).save(tmp_path / "est.skts")
 
 
 def rewritten(path, change, tensors=lambda tensors: tensors):
@@ -221,6 +273,18 @@ def assigned(*keys_and_value):
         header[last] = value
 
     return change
+
+
+def classes_of(labels, dtype):
+    return assigned("estimator", "fitted", "classes_", {"array": labels, "dtype": dtype})
+
+
+def nested(depth):
+    """A tuple in a tuple in a tuple..."""
+    value = {"tuple": []}
+    for _ in range(depth):
+        value = {"tuple": [value]}
+    return value
 
 
 class TestRefusedToLoad:
@@ -251,6 +315,22 @@ class TestRefusedToLoad:
             (assigned("estimator", "fitted", "history_", 1), "is no fitted attribute"),
             (assigned("estimator", "fitted", "n_channels_in_", 3), "are of another architecture"),
             (assigned("estimator", "fitted", {}), "was not written by skts.save"),
+            (
+                assigned("estimator", "parameters", "filters", {"tuple": [10**12, 4, 4]}),
+                "was not written|another architecture",
+            ),
+            (assigned("estimator", "fitted", "n_channels_in_", 10**12), "another architecture"),
+            (assigned("estimator", "fitted", "n_channels_in_", -1), "was not written"),
+            (
+                assigned("estimator", "parameters", "filters", nested(300)),
+                "filters of FCN.* must be",
+            ),
+            (assigned("estimator", "fitted", "classes_", "ab"), "two or more sorted labels"),
+            (classes_of([1, 0], "<i8"), "two or more sorted labels"),
+            (classes_of([1, 300], "|i1"), "was not written"),
+            (classes_of(["a", "b"], "<U500000000"), "cannot read"),
+            (classes_of(["a", "b"], ",,,"), "cannot read"),
+            (assigned("estimator", "parameters", "device", "cuda:" + "9" * 20), "was not written"),
             (assigned("estimator", "history", 3), "was not written by skts.save"),
         ],
     )
@@ -269,6 +349,12 @@ class TestRefusedToLoad:
             rewritten(path, lambda header: None, tensors)
             with pytest.raises(ValueError, match="the weights are of another architecture"):
                 skts.load(path)
+
+    def test_an_ensemble_of_nothing(self, path):
+        fitted(SeedEnsembleClassifier).save(path)
+        rewritten(path, assigned("estimator", "members", []))
+        with pytest.raises(ValueError, match="was not written by skts.save"):
+            skts.load(path)
 
     def test_another_class(self, path):
         with pytest.raises(ValueError, match="must hold a FCNRegressor, it holds a FCNClassifier"):

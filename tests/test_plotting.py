@@ -76,6 +76,13 @@ def test_both_losses_are_drawn():
     assert labels == ["training", "validation"]
 
 
+def test_mistakes():
+    with pytest.raises(ValueError, match="channel must be one of 2, counted from 0, got 3"):
+        plotting.plot_filter(CLF, X[0], channel=3)
+    with pytest.raises(TypeError, match="of an ensemble take one of its estimators_"):
+        plotting.plot_learning_curves(small(skts.SeedEnsembleClassifier))
+
+
 def test_more_than_one_series():
     with pytest.raises(ValueError, match=r"one series, .* got shape \(20, 2, 12\): take X\[0\]"):
         plotting.plot_class_activation(CLF, X)

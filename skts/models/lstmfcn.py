@@ -15,6 +15,7 @@ from skts.layers import (
     init_recurrent,
     last_step,
     mean_over_time,
+    only_of,
 )
 from skts.models.fcn import _FCNParams
 
@@ -206,15 +207,16 @@ class AttentionCells(nn.Module):
         return state
 
     def weights(self, x, lengths=None):
-        """How much each step looks at each input, (B, 1, S, S)."""
-        return torch.stack([weights for weights, _ in self._steps(x, lengths)], dim=2)
+        """How much each step looks at each input, (B, 1, S, S); NaN behind the end."""
+        weights = torch.stack([weights for weights, _ in self._steps(x, lengths)], dim=2)
+        return weights if lengths is None else only_of(weights, padding_mask(lengths, x.shape[1]))
 
     def _steps(self, x, lengths):
         """The attention (B, 1, S) and the state (B, n_cells) of each step."""
         mask = None if lengths is None else padding_mask(lengths, x.shape[1])  # (B, 1, S)
         # what does not depend on the state, for all steps at once
         keys, inputs, contexts = self.key(x), self.input(x), self.context(x)  # (B, S, .)
-        h = c = keys.new_zeros(len(x), self.n_cells)
+        h = c = keys.new_zeros(x.shape[0], self.n_cells)
         for s in range(x.shape[1]):
             weights = self._attend(keys, h, mask)  # (B, 1, S)
             gates = inputs[:, s] + (weights @ contexts)[:, 0]  # A z: the sum commutes with A

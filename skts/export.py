@@ -1,0 +1,249 @@
+"""Fitted estimators as ONNX models and as programs of torch.export, to be run without skts."""
+
+import contextlib
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skts._tensors import padding_mask
+from skts.base import SeriesEstimator
+from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
+
+
+class Deployed(nn.Module):
+    """A fitted network with all that predictions are made of: series in, answers out.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> probabilities (B, n_classes), or predictions (B,)
+    """
+
+    def __init__(self, estimator):
+        super().__init__()
+        self.network = estimator.net_.module_
+        self.normalizes = estimator._input_options.normalize == "series"
+        self.classifies = is_classifier(estimator)
+        if not self.classifies:
+            self.mean, self.scale = estimator.target_mean_, estimator.target_scale_
+
+    def forward(self, x, lengths=None):
+        if self.normalizes:
+            x = normalized(x, lengths)
+        outputs = self.network(x, lengths).double()
+        if self.classifies:
+            return outputs.softmax(dim=1).float()
+        return (outputs[:, 0] * self.scale + self.mean).float()
+
+
+class DeployedEnsemble(nn.Module):
+    """The average of deployed members.
+
+    Shape:
+        As Deployed.
+    """
+
+    def __init__(self, estimators):
+        super().__init__()
+        self.members = nn.ModuleList(map(Deployed, estimators))
+
+    def forward(self, x, lengths=None):
+        return torch.stack([member(x, lengths) for member in self.members]).mean(dim=0)
+
+
+def normalized(x, lengths=None):
+    """Each channel of each series to mean 0 and standard deviation 1, as normalize="series" has it.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, C, T), 0 behind the end of a series
+    """
+    x = x.double()
+    mask = torch.ones_like(x[:, :1]) if lengths is None else padding_mask(lengths, x.shape[2])
+    count = mask.sum(dim=2, keepdim=True)
+    x = x * mask
+    x = x / x.abs().amax(dim=2, keepdim=True).clamp(min=1e-300)  # as skts._validation does it
+    centred = (x - x.sum(dim=2, keepdim=True) / count) * mask
+    deviation = (centred.square().sum(dim=2, keepdim=True) / count).sqrt()
+    return torch.where(deviation > 1e-12, centred / deviation.clamp(min=1e-12), 0.0).float()
+
+
+def export_onnx(estimator, path, *, dynamic_time=False):
+    """Write a fitted estimator as an ONNX model.
+
+    The model has the input ``x``, float32 (n, C, T) for any n, without missing values; where the
+    training series differed in length also ``lengths``, int64 (n,), the series padded behind their
+    ends. Its output is ``probabilities``, float32 (n, n_classes), or ``predictions``, float32 (n,).
+    Normalisation and softmax are inside. The entry ``skts`` of its metadata holds the classes.
+
+    Parameters
+    ----------
+    estimator : classifier, regressor or seed ensemble of skts
+        Fitted.
+    path : str or path
+    dynamic_time : bool, default=False
+        Whether the model takes series of any length, else of `n_timepoints_in_`. FCN and ALSTM do;
+        networks that go over time step by step are unrolled by torch's exporter, and then refused.
+
+    Raises
+    ------
+    TypeError
+        Where it is no such estimator.
+    NotFittedError
+        Where it is not fitted.
+    ValueError
+        Where `dynamic_time` is asked of a network that does not allow it, or an operator of the
+        network cannot be exported, which is named.
+    ModuleNotFoundError
+        Where onnxscript is not installed: ``pip install "skts[onnx]"``.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, skts
+    >>> from skts.datasets import load_ucr
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fcn.onnx"
+    >>> skts.export_onnx(clf, path)
+    >>> path.exists()
+    True
+    """
+    try:
+        import onnx_ir
+        import onnxscript  # noqa: F401 (torch.onnx imports it)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'export_onnx needs {error.name}, which is not installed: pip install "skts[onnx]"',
+            name=error.name,
+        ) from error
+    module, example, shapes = _with_example(estimator, dynamic_time)
+    output = "probabilities" if is_classifier(estimator) else "predictions"
+    names = {"input_names": list(example), "output_names": [output]}
+    with _quiet():
+        try:
+            model = torch.onnx.export(
+                module,
+                (),
+                kwargs=example,
+                dynamic_shapes=shapes,
+                dynamo=True,
+                verbose=False,
+                **names,
+            ).model
+        except torch.onnx.OnnxExporterError as error:
+            raise ValueError(
+                f"the network of {type(estimator).__name__} cannot be exported: {error}"
+            ) from error
+    if fixed := [
+        axis for axis in shapes["x"] if isinstance(model.graph.inputs[0].shape[axis], int)
+    ]:
+        raise ValueError(_fixed(estimator, example, fixed))
+    if is_classifier(estimator):
+        model.metadata_props["skts"] = json.dumps({"classes": estimator.classes_.tolist()})
+    onnx_ir.save(model, Path(path))
+
+
+def exported_program(estimator, *, dynamic_time=False):
+    """A fitted estimator as a program of torch.export, which torch.export.save writes.
+
+    Parameters
+    ----------
+    estimator
+        As of export_onnx.
+    dynamic_time : bool, default=False
+        As of export_onnx; torch.export unrolls recurrent layers too.
+
+    Returns
+    -------
+    torch.export.ExportedProgram
+        Its ``module()`` takes `x` and, where the training series differed in length, `lengths`, as
+        the ONNX model does.
+
+    Raises
+    ------
+    TypeError, NotFittedError, ValueError
+        As export_onnx.
+
+    Examples
+    --------
+    >>> import torch, skts
+    >>> from skts.datasets import load_ucr
+    >>> from skts.export import exported_program
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> program = exported_program(clf)
+    >>> program.module()(torch.as_tensor(X[:5, None]).float()).shape
+    torch.Size([5, 2])
+    """
+    module, example, shapes = _with_example(estimator, dynamic_time)
+    with _quiet():
+        try:
+            return torch.export.export(module, (), kwargs=example, dynamic_shapes=shapes)
+        except torch._dynamo.exc.UserError as error:
+            raise ValueError(_fixed(estimator, example, list(shapes["x"]))) from error
+
+
+def _with_example(estimator, dynamic_time):
+    """The whole as a module on the CPU, an example of its inputs, and which axes may differ."""
+    module, first = _deployed(estimator)
+    n_times = first.n_timepoints_in_
+    if dynamic_time and first._input_options.lengths != "any":
+        raise ValueError(
+            f"dynamic_time must be False: the network of {type(estimator).__name__} takes series "
+            f"of one length, {n_times}"
+        )
+    shape = {0: torch.export.Dim("n", min=1)}
+    if dynamic_time:
+        shape[2] = torch.export.Dim("t", min=first._min_timepoints(n_times))
+    example = {"x": torch.zeros(3, first.n_channels_in_, n_times)}
+    shapes = {"x": shape}
+    if first.unequal_length_in_:
+        example["lengths"] = torch.full((3,), n_times)
+        shapes["lengths"] = {0: shape[0]}
+    return module.eval(), example, shapes
+
+
+def _fixed(estimator, example, axes):
+    what = "any number of time points: use dynamic_time=False" if 2 in axes else "any batch"
+    return (
+        f"this {type(estimator).__name__} cannot be exported for {what}. Its network is unrolled "
+        f"for inputs of shape {tuple(example['x'].shape)}"
+    )
+
+
+def _deployed(estimator):
+    """The whole as a module, and the estimator that tells of its input."""
+    if isinstance(estimator, SeriesEstimator):
+        check_is_fitted(estimator)
+        return Deployed(_on_cpu(estimator)), estimator
+    if isinstance(estimator, SeedEnsembleClassifier | SeedEnsembleRegressor):
+        check_is_fitted(estimator)
+        if all(isinstance(member, SeriesEstimator) for member in estimator.estimators_):
+            members = [_on_cpu(member) for member in estimator.estimators_]
+            return DeployedEnsemble(members), estimator.estimators_[0]
+    raise TypeError(
+        "expected a fitted classifier, regressor or ensemble of skts, got a "
+        f"{type(estimator).__name__}. Of an adapter take its estimator_"
+    )
+
+
+def _on_cpu(estimator):
+    """A copy on the CPU, the estimator itself left where it is."""
+    return type(estimator)._restored(*estimator._stored(), "cpu")
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without the exporters' words on what torch does within itself."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,118 @@
+"""Models that run without skts give what the estimators give."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
+
+import skts
+from skts.adapters import to_sktime
+from skts.datasets import load_ucr_parts
+from skts.discovery import all_estimators
+from skts.export import exported_program
+from tests.settings import small
+
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+
+CLASSES = [pytest.param(c, id=name) for name, c in all_estimators(["classifier", "regressor"])]
+(TRAIN, LABELS), (TEST, _) = load_ucr_parts("ItalyPowerDemand")
+
+
+def fitted(cls, X=TRAIN, **options):
+    est = small(cls, max_epochs=2, **options)
+    return est.fit(X, LABELS if is_classifier(est) else np.array([x[..., 3].item() for x in X]))
+
+
+def run(path, X, **inputs):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {"x": np.asarray(X, np.float32).reshape(len(X), 1, -1)} | inputs)
+    return output
+
+
+def expected(est, X):
+    return est.predict_proba(X) if is_classifier(est) else est.predict(X)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_onnx_on_real_series(cls, tmp_path):
+    est = fitted(cls)
+    before = expected(est, TEST[:100])
+    skts.export_onnx(est, tmp_path / "est.onnx")
+    for n in (1, 2, 100):
+        found = run(tmp_path / "est.onnx", TEST[:n])
+        np.testing.assert_allclose(found, before[:n], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(expected(est, TEST[:100]), before)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_program_on_real_series(cls, tmp_path):
+    est = fitted(cls)
+    torch.export.save(exported_program(est), tmp_path / "est.pt2")
+    module = torch.export.load(tmp_path / "est.pt2").module()
+    found = module(x=torch.as_tensor(TEST[:50, None]).float()).detach().numpy()
+    np.testing.assert_allclose(found, expected(est, TEST[:50]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("cls", "options"),
+    [
+        (skts.FCNClassifier, {}),
+        (skts.FCNRegressor, {"normalize": "series"}),
+        (skts.ALSTMClassifier, {}),
+    ],
+)
+def test_series_of_any_length(cls, options, tmp_path):
+    est = fitted(cls, **options)
+    skts.export_onnx(est, tmp_path / "est.onnx", dynamic_time=True)
+    for n_times in (14, 24, 50):
+        X = np.random.default_rng(0).normal(size=(7, n_times))
+        found = run(tmp_path / "est.onnx", X)
+        np.testing.assert_allclose(found, expected(est, X[:, None]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cls", [skts.FCNClassifier, skts.LSTMFCNClassifier])
+@pytest.mark.parametrize("normalize", [None, "series"])
+def test_series_of_unequal_lengths(cls, normalize, tmp_path):
+    lengths = 12 + np.arange(67) % 13
+    series = [x[None, :n] for x, n in zip(TRAIN, lengths, strict=True)]
+    est = fitted(cls, X=series, normalize=normalize)
+    skts.export_onnx(est, tmp_path / "est.onnx")
+    padded = np.where(np.arange(24) < lengths[:, None], TRAIN, 99.0)
+    found = run(tmp_path / "est.onnx", padded, lengths=lengths)
+    np.testing.assert_allclose(found, expected(est, series), rtol=1e-4, atol=1e-4)
+
+
+def test_normalisation_is_inside(tmp_path):
+    est = fitted(skts.FCNClassifier, normalize="series")
+    skts.export_onnx(est, tmp_path / "est.onnx")
+    X = np.vstack([TEST[:9] * 1000 + 5, np.full((1, 24), 3.0)])  # the last one has no deviation
+    np.testing.assert_allclose(run(tmp_path / "est.onnx", X), expected(est, X), atol=1e-4)
+
+
+def test_the_classes_are_in_it(tmp_path):
+    skts.export_onnx(fitted(skts.FCNClassifier), tmp_path / "est.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "est.onnx")
+    props = session.get_modelmeta().custom_metadata_map
+    assert json.loads(props["skts"]) == {"classes": ["1", "2"]}
+    assert [output.name for output in session.get_outputs()] == ["probabilities"]
+
+
+class TestMistakes:
+    def test_networks_of_one_length(self, tmp_path):
+        with pytest.raises(ValueError, match="takes series of one length, 24"):
+            skts.export_onnx(fitted(skts.LSTMFCNClassifier), tmp_path / "x", dynamic_time=True)
+        unrolled = fitted(skts.ALSTMFCNClassifier, dimension_shuffle=False)
+        with pytest.raises(ValueError, match="cannot be exported for any number of time points"):
+            skts.export_onnx(unrolled, tmp_path / "x", dynamic_time=True)
+        with pytest.raises(ValueError, match="this LSTMALSTMClassifier cannot be exported for any"):
+            exported_program(fitted(skts.LSTMALSTMClassifier), dynamic_time=True)
+        assert not (tmp_path / "x").exists()
+
+    def test_what_is_no_fitted_estimator(self, tmp_path):
+        with pytest.raises(NotFittedError):
+            skts.export_onnx(small(skts.FCNClassifier), tmp_path / "x")
+        with pytest.raises(TypeError, match="Of an adapter take its estimator_"):
+            skts.export_onnx(to_sktime(small(skts.FCNClassifier)), tmp_path / "x")

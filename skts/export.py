@@ -175,7 +175,7 @@ def exported_program(estimator, *, dynamic_time=False):
     >>> X, y = load_ucr("ItalyPowerDemand", split="train")
     >>> clf = skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
     >>> program = exported_program(clf)
-    >>> program.module()(torch.as_tensor(X[:5, None]).float()).shape
+    >>> program.module()(x=torch.as_tensor(X[:5, None]).float()).shape
     torch.Size([5, 2])
     """
     module, example, shapes = _with_example(estimator, dynamic_time)

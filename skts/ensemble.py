@@ -22,6 +22,7 @@ from skts.persistence import (
     Persistent,
     PersistentNetwork,
     from_plain,
+    plain_parameters,
     restored_from,
     to_plain,
     with_parameters,
@@ -133,12 +134,11 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
                 f"{type(self.estimators_[0]).__name__}: set it back before saving"
             )
         members = [member._stored() for member in self.estimators_]
-        own = {"n_estimators": self.n_estimators, "n_jobs": self.n_jobs}
-        options = self.estimator.get_params(deep=False)
+        own = self.get_params(deep=False).keys() - {"estimator"}
         plain = {
             "class": type(self).__name__,
-            "parameters": {name: to_plain(name, value) for name, value in own.items()},
-            "estimator": {name: to_plain(name, value) for name, value in options.items()},
+            "parameters": {name: to_plain(name, getattr(self, name)) for name in sorted(own)},
+            "estimator": plain_parameters(self.estimator),
             "members": [of_member for of_member, _ in members],
         }
         tensors = {

@@ -158,12 +158,10 @@ def filter_outputs(estimator, X, block=0):
     (3, 256, 24)
     """
     convolution = _layer_of(estimator, CONVOLUTION, block, "convolutions", "block")
-    values, lengths = check_series(estimator, X, reset=False)
-    found = []
-    for inputs, _ in _batches(estimator, values, lengths):
-        with torch.no_grad():
-            _, _, outputs = _called(estimator.net_, inputs, convolution)
-        found.append(outputs.float().cpu().numpy()[: len(inputs["x"])])
+    found = [
+        outputs[: len(inputs["x"])].float().cpu().numpy()
+        for inputs, _, outputs in _calls_of(estimator, X, convolution)
+    ]
     return np.concatenate(found)
 
 
@@ -210,11 +208,9 @@ def attention_weights(estimator, X, layer=0):
     (5, 2, 24, 24)
     """
     attention = _layer_of(estimator, ATTENTION, layer, "attention layers", "layer")
-    values, lengths = check_series(estimator, X, reset=False)
     found = []
-    for inputs, _ in _batches(estimator, values, lengths):
+    for inputs, arguments, _ in _calls_of(estimator, X, attention):
         with torch.no_grad():
-            _, arguments, _ = _called(estimator.net_, inputs, attention)
             weights = attention.weights(*arguments).double()[: len(inputs["x"])]
         if isinstance(attention, CausalAttention) and "lengths" in inputs:
             weights = only_of(weights, padding_mask(inputs["lengths"], weights.shape[2]))
@@ -270,6 +266,15 @@ def _batches(estimator, values, lengths):
     for start in range(0, len(values), size):
         rows = slice(start, start + size)
         yield dataset[rows][0], rows
+
+
+def _calls_of(estimator, X, module):
+    """Of each batch its inputs, and what `_called` tells of a module in the network."""
+    values, lengths = check_series(estimator, X, reset=False)
+    for inputs, _ in _batches(estimator, values, lengths):
+        with torch.no_grad():
+            _, arguments, output = _called(estimator.net_, inputs, module)
+        yield inputs, arguments, output
 
 
 def _called(net, inputs, module, *, as_leaf=False):

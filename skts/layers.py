@@ -238,7 +238,7 @@ class SelfAttention(nn.Module):
         self.out = Linear(width, n_outputs)
 
     def _heads(self, linear, x):
-        return linear(x).unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, S, size)
+        return split_heads(linear(x), self.n_heads)
 
     def weights(self, x, mask=None):
         """How much each step looks at each other one, (B, heads, S, S); NaN behind the end."""
@@ -256,6 +256,11 @@ class SelfAttention(nn.Module):
             dropout_p=self.dropout if self.training else 0.0,
         )
         return self.out(heads.transpose(1, 2).flatten(start_dim=2))
+
+
+def split_heads(x, n_heads):
+    """Features dealt to heads, (B, S, D) -> (B, heads, S, D / heads)."""
+    return x.unflatten(2, (n_heads, -1)).transpose(1, 2)
 
 
 def only_of(weights, mask):

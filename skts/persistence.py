@@ -76,7 +76,7 @@ class PersistentNetwork(Persistent):
                 f"the network was made with the options {self.net_.architecture_}, now they are "
                 f"{self._architecture()}: set them back before saving"
             )
-        parameters = self.get_params(deep=False)
+        parameters = plain_parameters(self)
         fitted = [name for name in vars(self).keys() - parameters.keys() if name[0] != "_"]
         history = [
             {name: to_plain(name, value) for name, value in epoch.items() if name != "batches"}
@@ -84,7 +84,7 @@ class PersistentNetwork(Persistent):
         ]
         plain = {
             "class": type(self).__name__,
-            "parameters": {name: to_plain(name, value) for name, value in parameters.items()},
+            "parameters": parameters,
             "fitted": {
                 name: to_plain(name, getattr(self, name))
                 for name in sorted(fitted)
@@ -148,14 +148,14 @@ def save(estimator, path):
     """
     from safetensors.torch import save as as_bytes
 
+    import skts
+
     if not isinstance(estimator, Persistent):
         raise TypeError(
             f"save takes a fitted classifier, regressor or ensemble of skts, got a "
             f"{type(estimator).__name__}. Of an adapter save its estimator_; a pipeline of "
             "scikit-learn is for skops"
         )
-    import skts
-
     if getattr(skts, type(estimator).__name__, None) is not type(estimator):
         raise TypeError(
             f"{type(estimator).__name__} of {type(estimator).__module__} is a class of its own, "
@@ -165,7 +165,8 @@ def save(estimator, path):
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     restored_from(plain, tensors, "cpu")  # what is written can be read
     versions = {"python": platform.python_version(), "torch": torch.__version__}
-    header = {"format": FORMAT, "estimator": plain, "versions": versions | {"skts": _version()}}
+    versions["skts"] = skts.__version__
+    header = {"format": FORMAT, "estimator": plain, "versions": versions}
     header["digest"] = _digest(header, tensors)
     _replace(Path(path), as_bytes(tensors, metadata={ENTRY: json.dumps(header)}))
 
@@ -221,6 +222,12 @@ def restored_from(plain, tensors, device):
     if not (isinstance(cls, type) and issubclass(cls, Persistent)):
         raise ValueError(f"this version of skts has no estimator {plain['class']!r} to load")
     return cls._restored(plain, tensors, device)
+
+
+def plain_parameters(estimator):
+    """The options of an estimator, each as to_plain gives it."""
+    options = estimator.get_params(deep=False)
+    return {name: to_plain(name, value) for name, value in options.items()}
 
 
 def with_parameters(cls, parameters):
@@ -294,12 +301,6 @@ def from_plain(value):
     raise ValueError(f"cannot read {value!r}")
 
 
-def _version():
-    import skts
-
-    return skts.__version__
-
-
 def _digest(header, tensors):
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -316,7 +317,7 @@ def _read(path):
     try:
         with safe_open(path, framework="pt") as file:
             entry = (file.metadata() or {}).get(ENTRY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
     except SafetensorError as error:
         raise ValueError(
             f"{path} was not written by skts.save, or is damaged ({n_bytes} bytes): {error}"

@@ -257,7 +257,7 @@ def rewritten(path, change, tensors=lambda tensors: tensors):
     """Change the file's entry and, unlike one who cannot, its digest."""
     with safe_open(path, framework="pt") as file:
         header = json.loads(file.metadata()[ENTRY])
-        weights = tensors({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        weights = tensors({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (no dict)
     del header["digest"]
     change(header)
     header["digest"] = _digest(header, weights)

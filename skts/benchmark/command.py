@@ -81,7 +81,7 @@ def bench_report(arguments):
 
 def _done(runs, left, arguments, archive, keep_weights):
     with Progress(left) as progress:
-        run_study(
+        store = run_study(
             runs,
             arguments.out,
             archive=archive,
@@ -93,7 +93,7 @@ def _done(runs, left, arguments, archive, keep_weights):
             on_row=progress.tell,
         )
     keys = {run.key for run in runs}
-    rows = [row for row in Store(arguments.out).rows() if row["key"] in keys]
+    rows = [row for row in store.rows() if row["key"] in keys]
     n_failed = sum(row["status"] != "done" for row in rows)
     hint = "; --retry-failed does them again" if n_failed else ""
     print(f"{len(rows)} runs, {n_failed} of them failed{hint}; results are in {arguments.out}")

@@ -6,7 +6,14 @@ from torch.nn import functional as F
 
 from skts._params import Params, choice, integer, param
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import Linear, check_one_of, dot_product_weights, init_recurrent, last_step
+from skts.layers import (
+    Linear,
+    check_one_of,
+    dot_product_weights,
+    init_recurrent,
+    last_step,
+    split_heads,
+)
 
 COMBINATIONS = ("parallel", "lstm_alstm", "alstm_lstm")
 
@@ -66,7 +73,7 @@ class CausalAttention(nn.Module):
         self.value = Linear(n_features, width, bias=False)
 
     def _heads(self, x):
-        return x.unflatten(2, (self.n_heads, -1)).transpose(1, 2)  # (B, heads, T, n_cells)
+        return split_heads(x, self.n_heads)  # (B, heads, T, n_cells)
 
     def weights(self, x, state=None):
         """How much each step looks at each of the past, (B, heads, T, T)."""

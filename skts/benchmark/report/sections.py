@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from skts.benchmark.report import figures
 from skts.benchmark.report.published import SOURCES, published, same_split
 from skts.benchmark.report.statistics import (
+    best_of_each,
     friedman,
     mpce,
     ranks,
@@ -170,7 +171,7 @@ def other_metrics(scores):
 
 def every_score(table, *, name="accuracy", title="Accuracy", text="", spread=None):
     """A row for each data set, the best marked."""
-    best = table.eq(table.max(axis=1), axis=0)
+    best = best_of_each(table)
     text = f"{text} The best of each row is marked.".strip()
     if spread is not None and spread.notna().any(axis=None):
         text += " The deviation is over the seeds of one split."
@@ -238,9 +239,9 @@ def groups(table, facts):
     means = pd.concat(parts)
     means.index.names = ["by", "group"]
     text = "Mean accuracy. Groups by a number are split at its median; types are the archive's."
-    figure = figures.means_of_groups(means.drop(columns="data sets"), "accuracy")
-    best = means.drop(columns="data sets")
-    best = best.eq(best.max(axis=1), axis=0).reindex(columns=means.columns, fill_value=False)
+    accuracies = means.drop(columns="data sets")
+    figure = figures.means_of_groups(accuracies, "accuracy")
+    best = best_of_each(accuracies).reindex(columns=means.columns, fill_value=False)
     return Section(
         name="groups",
         title="Groups of data sets",

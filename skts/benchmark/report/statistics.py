@@ -40,9 +40,14 @@ def ranks(scores):
     return scores.rank(axis=1, ascending=False)
 
 
+def best_of_each(scores):
+    """True where a model is the best on a data set, alone or with others."""
+    return scores.eq(scores.max(axis=1), axis=0)
+
+
 def wins_and_ties(scores):
     """On how many data sets a model alone is best, and on how many it is so with others."""
-    best = scores.eq(scores.max(axis=1), axis=0)
+    best = best_of_each(scores)
     alone = best.sum(axis=1) == 1
     return best[alone].sum(), best[~alone].sum()
 

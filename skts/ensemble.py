@@ -16,15 +16,14 @@ from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skts._files import from_plain, to_plain
 from skts._params import NONE, Params, Rule, integer, param
 from skts._training import draw_seed
 from skts.persistence import (
     Persistent,
     PersistentNetwork,
-    from_plain,
     plain_parameters,
     restored_from,
-    to_plain,
     with_parameters,
 )
 

@@ -5,24 +5,19 @@ fitted attributes, training history), the versions that wrote it, and a digest o
 every weight.
 """
 
-import hashlib
-import json
-import os
 import platform
-import re
-import secrets
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from skts._files import check_digest, from_plain, read_file, to_plain, write_file
 from skts._training import net_with_weights
 from skts._validation import input_options
 
 FORMAT = 1
 ENTRY = "skts"
-DTYPE = re.compile(r"[<>|=]?([biufO]\d?|U\d{1,5})")  # of stored arrays
 #: What may come of an entry that save did not write.
 UNFIT = (
     ArithmeticError,
@@ -146,8 +141,6 @@ def save(estimator, path):
     >>> bool((skts.load(path).predict(X) == clf.predict(X)).all())
     True
     """
-    from safetensors.torch import save as as_bytes
-
     import skts
 
     if not isinstance(estimator, Persistent):
@@ -162,13 +155,11 @@ def save(estimator, path):
             "which load would not find: save takes the estimators of skts themselves"
         )
     plain, tensors = estimator._stored()
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     restored_from(plain, tensors, "cpu")  # what is written can be read
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     versions["skts"] = skts.__version__
     header = {"format": FORMAT, "estimator": plain, "versions": versions}
-    header["digest"] = _digest(header, tensors)
-    _replace(Path(path), as_bytes(tensors, metadata={ENTRY: json.dumps(header)}))
+    write_file(path, ENTRY, header, tensors)
 
 
 def load(path, *, device=None):
@@ -194,16 +185,14 @@ def load(path, *, device=None):
         Where it is no file of skts, is damaged or was changed, or needs another version; or where
         the device is not there.
     """
-    header, tensors = _read(Path(path))
+    header, tensors = read_file(Path(path), ENTRY, "skts.save")
     try:
-        found = header.pop("digest")
         if header["format"] != FORMAT:
             raise ValueError(
                 f"{path} has format {header['format']!r}, this version of skts reads {FORMAT}: "
                 f"load it with skts {header['versions']['skts']}"
             )
-        if found != _digest(header, tensors):
-            raise ValueError(f"{path} is damaged or was changed: its digest is another")
+        check_digest(path, header, tensors)
         return restored_from(header["estimator"], tensors, device)
     except UNFIT as error:
         raise ValueError(f"{path} was not written by skts.save: {error!r} in its entry") from error
@@ -252,94 +241,3 @@ def check_classes(classes):
     """Raise ValueError unless these are sorted labels of at least two classes."""
     if np.ndim(classes) != 1 or len(classes) < 2 or not np.array_equal(np.unique(classes), classes):
         raise ValueError(f"classes_ must be two or more sorted labels, got {classes!r}")
-
-
-def to_plain(name, value):
-    """`value` as JSON has it; what is not a number, word or list becomes a dict with its kind.
-
-    Raises ValueError, with `name`, for what cannot be stored.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list):
-        return [to_plain(name, item) for item in value]
-    if isinstance(value, tuple):
-        return {"tuple": [to_plain(name, item) for item in value]}
-    if isinstance(value, dict):
-        pairs = [[to_plain(name, k), to_plain(name, v)] for k, v in value.items()]
-        return {"dict": pairs}
-    if isinstance(value, np.ndarray) and value.ndim == 1:
-        return {"array": to_plain(name, value.tolist()), "dtype": value.dtype.str}
-    if isinstance(value, type) and getattr(torch.optim, value.__name__, None) is value:
-        return {"optimizer": value.__name__}
-    raise ValueError(
-        f"{name} cannot be stored: it must be of numbers, words, tuples, lists and dicts, or an "
-        f"optimiser of torch.optim, got {value!r}. Set an option to None before saving, or fit "
-        "with labels and names that are numbers or words"
-    )
-
-
-def from_plain(value):
-    """What to_plain was given."""
-    if isinstance(value, list):
-        return [from_plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    match value:
-        case {"tuple": items}:
-            return tuple(map(from_plain, items))
-        case {"dict": pairs}:
-            return {from_plain(k): from_plain(v) for k, v in pairs}
-        case {"array": list(items), "dtype": str(dtype)} if DTYPE.fullmatch(dtype):
-            return np.array(from_plain(items), dtype=np.dtype(dtype))
-        case {"optimizer": name}:
-            cls = getattr(torch.optim, name, None)
-            if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
-                return cls
-    raise ValueError(f"cannot read {value!r}")
-
-
-def _digest(header, tensors):
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name in sorted(tensors):
-        array = tensors[name].numpy()
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _read(path):
-    from safetensors import SafetensorError, safe_open
-
-    n_bytes = path.stat().st_size
-    try:
-        with safe_open(path, framework="pt") as file:
-            entry = (file.metadata() or {}).get(ENTRY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} was not written by skts.save, or is damaged ({n_bytes} bytes): {error}"
-        ) from error
-    try:
-        header = json.loads(entry)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} was not written by skts.save: it has no such entry") from error
-    if not isinstance(header, dict):
-        raise ValueError(f"{path} was not written by skts.save: its entry is no dict")
-    return header, tensors
-
-
-def _replace(path, content):
-    """Write all of it or nothing."""
-    path = Path(os.path.realpath(path))
-    half = path.with_name(f".{secrets.token_hex(8)}.half")
-    try:
-        with half.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)

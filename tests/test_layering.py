@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "skts"
 
 #: From the ground up; rooms in one line do not see each other, but for files of one folder.
 FLOORS = [
+    ["_files"],
     ["_params", "_tensors", "_containers", "_callbacks"],
     ["_validation", "layers", "_net", "_options"],
     ["_training"],

@@ -21,10 +21,11 @@ from skorch.callbacks import Callback
 
 import skts
 from skts._callbacks import Progress
+from skts._files import digest_of
 from skts.adapters import to_sktime
 from skts.discovery import all_estimators
 from skts.ensemble import SeedEnsembleClassifier
-from skts.persistence import ENTRY, _digest
+from skts.persistence import ENTRY
 from tests.settings import small
 
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
@@ -260,7 +261,7 @@ def rewritten(path, change, tensors=lambda tensors: tensors):
         weights = tensors({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (no dict)
     del header["digest"]
     change(header)
-    header["digest"] = _digest(header, weights)
+    header["digest"] = digest_of(header, weights)
     save_file(weights, path, metadata={ENTRY: json.dumps(header)})
 
 

@@ -7,7 +7,13 @@ import time
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
+from skorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    LRScheduler,
+    PassthroughScoring,
+)
 from skorch.utils import noop
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm.auto import tqdm
@@ -191,8 +197,13 @@ class Checkpoint(Callback):
         return self
 
     def _read(self):
-        header, tensors = read_file(self.path, self.ENTRY, "a training with checkpoint_dir")
-        check_digest(self.path, header, tensors)
+        try:
+            header, tensors = read_file(self.path, self.ENTRY, "a training with checkpoint_dir")
+            check_digest(self.path, header, tensors)
+            if header["format"] != self.FORMAT:
+                raise ValueError(f"{self.path} has format {header['format']!r}, of another version")
+        except ValueError as error:
+            raise ValueError(f"{error}. To train from the start, remove it") from error
         return from_plain(header["state"], tensors)
 
     def on_train_begin(self, net, **kwargs):
@@ -233,15 +244,18 @@ class Checkpoint(Callback):
     def _restore(self, net, state):
         net.module_.load_state_dict(state["module"])
         net.optimizer_.load_state_dict(state["optimizer"])
+        for group in net.optimizer_.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"] = group["lr"].to(net.device)
         net.history.clear()
         net.history.extend(epoch | {"batches": []} for epoch in state["history"])
+        self.n_before_ = state["n_before"]
+        net.n_epochs_done_ = len(net.history) - self.n_before_
         for name, callback in net.callbacks_:
-            remind(callback, state["callbacks"][name], n_epochs=len(net.history))
+            remind(callback, state["callbacks"].get(name, {}), net.n_epochs_done_)
         torch.set_rng_state(state["random"])
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], torch.device(net.device))
-        self.n_before_ = state["n_before"]
-        net.n_epochs_done_ = len(net.history) - self.n_before_
 
 
 #: What callbacks remember from epoch to epoch; a Plateau has its scheduler besides.
@@ -249,6 +263,7 @@ REMEMBERED = {
     BestWeights: ("loss_", "weights_"),
     OneCycle: ("cycles_", "step_"),
     EarlyStopping: ("misses_", "dynamic_threshold_", "best_epoch_"),
+    EpochScoring: ("best_score_",),
     PassthroughScoring: ("best_score_",),
 }
 

@@ -61,6 +61,7 @@ class SeriesNet(NeuralNet):
         )
         self.autocast = autocast
         self.captured_step_ = None  # of the training that runs
+        self.n_epochs_done_ = 0  # of it, before it was taken up again
 
     def torch_compile(self, module, name):
         if self.compile and name == "module":
@@ -83,15 +84,16 @@ class SeriesNet(NeuralNet):
         hooks = "on_batch_begin", "on_batch_end", "on_grad_computed"
         return any(overrides(callback, *hooks) for callback in self._users_callbacks())
 
-    def fit_loop(self, *args, **kwargs):
+    def fit_loop(self, X, y=None, epochs=None, **kwargs):
         on_cuda = torch.device(self.device).type == "cuda"
         can_capture = on_cuda and self.optimizer_.defaults.get("capturable")
         if can_capture and self.max_epochs > 1 and not self._users_callbacks():
             self.captured_step_ = CapturedStep(super().train_step)
         try:
-            return super().fit_loop(*args, **kwargs)
+            epochs = (self.max_epochs if epochs is None else epochs) - self.n_epochs_done_
+            return super().fit_loop(X, y, epochs, **kwargs)
         finally:
-            self.captured_step_ = None
+            self.captured_step_, self.n_epochs_done_ = None, 0
 
     def train_step(self, batch, **fit_params):
         if self.captured_step_ is None:

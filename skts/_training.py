@@ -1,14 +1,18 @@
 """What is done with the training options, from checked arrays to a trained net."""
 
 import contextlib
+import hashlib
 import inspect
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
-from skts._callbacks import DivergenceCheck, callbacks_of
+from skts._callbacks import Checkpoint, DivergenceCheck, callbacks_of
+from skts._files import to_plain
 from skts._options import PAPER_DECAY
 from skts._tensors import (
     SeriesDataset,
@@ -36,6 +40,11 @@ class TrainingData(NamedTuple):
         """Those rows of it, in this order."""
         of_each = (None if a is None else a[rows] for a in self[1:4])
         return TrainingData(self.values, *of_each, np.arange(len(self.values))[self.chosen][rows])
+
+    def arrays(self):
+        """All of it, as arrays."""
+        chosen = np.arange(len(self.values))[self.chosen]
+        return [self.values, chosen, *(a for a in self[1:4] if a is not None)]
 
     def dataset(self, device, memory_limit):
         return SeriesDataset(
@@ -115,6 +124,7 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
     """
     device = resolve_device(options.device)
     chooses = options.restore_best is not None or options.fine_tune_rounds > 0
+    checkpoint = None
     if one_epoch:
         kept = contextlib.nullcontext()
         check = DivergenceCheck(options._against_divergence)
@@ -124,6 +134,9 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         callbacks = callbacks_of(options, validated=valid is not None, chooses_an_epoch=chooses)
         mean = data.weight.mean()  # the loss must not depend on the scale of weights
         data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
+        if options.checkpoint_dir is not None:
+            checkpoint = Checkpoint(_checkpoint_file(options, data, valid, seed, previous))
+            callbacks.append(("checkpoint", checkpoint))
     with out_of_memory_named(options.batch_size), seeded(seed, device), kept:
         n_epochs = 1 if one_epoch else int(options.max_epochs)
         net = made_net(options, make_net, network, device, callbacks, max_epochs=n_epochs)
@@ -131,18 +144,43 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             net.continue_from(previous, with_optimizer=one_epoch)
         training = data.dataset(device, options.memory_limit)
         validation = None if valid is None else valid.dataset(device, options.memory_limit)
-        net.fit_on(training, validation)
-        for i in range(0 if one_epoch else options.fine_tune_rounds):
-            net.set_params(
-                lr=max(options.lr * PAPER_DECAY**i, min(options.lr, options.min_lr)),
-                batch_size=max(1, int(options.batch_size) // 2**i),
-            )
-            net.initialize_optimizer()  # a round is a training of its own
+        first = 0 if checkpoint is None else checkpoint.round_
+        for i in range(first, 1 if one_epoch else 1 + options.fine_tune_rounds):
+            if i > 0:
+                net.set_params(
+                    lr=max(options.lr * PAPER_DECAY ** (i - 1), min(options.lr, options.min_lr)),
+                    batch_size=max(1, int(options.batch_size) // 2 ** (i - 1)),
+                )
+                net.initialize_optimizer()  # a round is a training of its own
             net.fit_on(training, validation)
         net.release()
         if options.recompute_norms and not chooses and not one_epoch:
             net.recompute_norms(training)
+        if checkpoint is not None:
+            checkpoint.remove()
         return net
+
+
+def _checkpoint_file(options, data, valid, seed, previous):
+    """The file of this training alone, in a folder that is made where it is not there."""
+    different = {"checkpoint_dir", "random_state", "verbose"}
+    parameters = {
+        name: repr(value) if isinstance(value, type) else to_plain(name, value)
+        for name, value in options.get_params(deep=False).items()
+        if name not in different
+    }
+    name = type(options).__name__
+    digest = hashlib.sha256(json.dumps([name, parameters, seed, torch.__version__]).encode())
+    arrays = [array for part in (data, valid) if part is not None for array in part.arrays()]
+    if previous is not None:
+        arrays += [tensor.cpu().numpy() for tensor in previous.module_.state_dict().values()]
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        for row in array if array.ndim else [array]:  # of what may be more than memory holds
+            digest.update(np.ascontiguousarray(row))
+    folder = Path(options.checkpoint_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}-{digest.hexdigest()[:16]}.checkpoint"
 
 
 def made_net(options, make_net, network, device, callbacks, *, max_epochs):

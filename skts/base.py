@@ -206,8 +206,8 @@ class SeriesClassifier(ClassifierMixin, SeriesEstimator, ClassifierTrainingParam
         ------
         ValueError
             As in `fit`, and where an option is set that needs a whole training run:
-            `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds`
-            or ``class_weight="balanced"``.
+            `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds`,
+            `checkpoint_dir` or ``class_weight="balanced"``.
         """
         self._check_partial_fit_options()
         if self.class_weight == "balanced":
@@ -350,7 +350,8 @@ class SeriesRegressor(RegressorMixin, SeriesEstimator):
         ------
         ValueError
             As in `fit`, and where an option is set that needs a whole training run:
-            `validation_fraction`, `early_stopping_patience`, `restore_best` or `fine_tune_rounds`.
+            `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds` or
+            `checkpoint_dir`.
         """
         self._check_partial_fit_options()
         return self._fit(X, y, sample_weight, one_epoch=True)

@@ -5,6 +5,7 @@ fitted attributes, training history), the versions that wrote it, and a digest o
 every weight.
 """
 
+import importlib
 import platform
 from pathlib import Path
 
@@ -30,12 +31,16 @@ UNFIT = (
 )
 
 
-class Persistent:
-    """Mixin with `save` and `load`.
+class Storable:
+    """Mark of what `save` takes.
 
     A class has ``_stored() -> (plain, tensors)`` and ``_restored(plain, tensors, device)``, which
     gives the fitted estimator back.
     """
+
+
+class Persistent(Storable):
+    """Mixin with `save` and `load`; sktime's estimators have a `save` of their own."""
 
     def save(self, path):
         """Write the fitted estimator to a file; see skts.save."""
@@ -73,10 +78,6 @@ class PersistentNetwork(Persistent):
             )
         parameters = plain_parameters(self)
         fitted = [name for name in vars(self).keys() - parameters.keys() if name[0] != "_"]
-        history = [
-            {name: to_plain(name, value) for name, value in epoch.items() if name != "batches"}
-            for epoch in self.history_
-        ]
         plain = {
             "class": type(self).__name__,
             "parameters": parameters,
@@ -85,10 +86,8 @@ class PersistentNetwork(Persistent):
                 for name in sorted(fitted)
                 if name != "net_"
             },
-            "history": history,
-            "bfloat16": self.net_.autocast is not None,
         }
-        return plain, self.net_.module_.state_dict()
+        return plain | plain_training(self.net_), self.net_.module_.state_dict()
 
     @classmethod
     def _restored(cls, plain, tensors, device):
@@ -99,14 +98,12 @@ class PersistentNetwork(Persistent):
             estimator.set_params(device=device)._check_options()
         if "classes_" in plain["fitted"]:
             check_classes(estimator.classes_)
-        history = [
-            {name: from_plain(value) for name, value in epoch.items()} | {"batches": []}
-            for epoch in plain["history"]
-        ]
-        estimator.net_ = net_with_weights(
-            estimator, estimator._make_net, estimator._new_network, tensors, history
+        estimator.net_ = with_training(
+            plain,
+            lambda history: net_with_weights(
+                estimator, estimator._make_net, estimator._new_network, tensors, history
+            ),
         )
-        estimator.net_.autocast = torch.bfloat16 if plain["bfloat16"] else None
         return estimator
 
 
@@ -115,8 +112,9 @@ def save(estimator, path):
 
     Parameters
     ----------
-    estimator : classifier, regressor or seed ensemble of skts
-        Fitted. Of an adapter for sktime or aeon save its ``estimator_``.
+    estimator : classifier, regressor, seed ensemble or forecaster of skts
+        Fitted; a forecaster may also be pretrained alone. Of an adapter for sktime or aeon save its
+        ``estimator_``.
     path : str or path
         An existing file is replaced, once all is written.
 
@@ -143,13 +141,13 @@ def save(estimator, path):
     """
     import skts
 
-    if not isinstance(estimator, Persistent):
+    if not isinstance(estimator, Storable):
         raise TypeError(
-            f"save takes a fitted classifier, regressor or ensemble of skts, got a "
+            "save takes a fitted classifier, regressor, ensemble or forecaster of skts, got a "
             f"{type(estimator).__name__}. Of an adapter save its estimator_; a pipeline of "
             "scikit-learn is for skops"
         )
-    if getattr(skts, type(estimator).__name__, None) is not type(estimator):
+    if _public(type(estimator).__name__) is not type(estimator):
         raise TypeError(
             f"{type(estimator).__name__} of {type(estimator).__module__} is a class of its own, "
             "which load would not find: save takes the estimators of skts themselves"
@@ -200,17 +198,27 @@ def load(path, *, device=None):
 
 def restored_from(plain, tensors, device):
     """The estimator, of a class that skts has."""
-    import skts
-
     try:
-        cls = getattr(skts, plain["class"]) if plain["class"] in skts.__all__ else None
+        cls = _public(plain["class"])
     except (KeyError, TypeError) as error:
         raise ValueError(
             f"expected an estimator by the name of its class, got {plain!r}"
         ) from error
-    if not (isinstance(cls, type) and issubclass(cls, Persistent)):
+    if not (isinstance(cls, type) and issubclass(cls, Storable)):
         raise ValueError(f"this version of skts has no estimator {plain['class']!r} to load")
     return cls._restored(plain, tensors, device)
+
+
+def _public(name):
+    """What skts or skts.forecasting exports by that name, or None."""
+    import skts
+
+    if name in skts.__all__:
+        return getattr(skts, name)
+    if isinstance(name, str) and name.endswith("Forecaster"):
+        forecasting = importlib.import_module("skts.forecasting")  # imports sktime
+        return getattr(forecasting, name) if name in forecasting.__all__ else None
+    return None
 
 
 def plain_parameters(estimator):
@@ -227,6 +235,26 @@ def with_parameters(cls, parameters):
         raise ValueError(f"the options of a stored {cls.__name__} do not fit: {error}") from error
     estimator._check_options()
     return estimator
+
+
+def plain_training(net):
+    """What is kept of a training besides weights, each as to_plain gives it."""
+    history = [
+        {name: to_plain(name, value) for name, value in epoch.items() if name != "batches"}
+        for epoch in net.history
+    ]
+    return {"history": history, "bfloat16": net.autocast is not None}
+
+
+def with_training(plain, make_net):
+    """The net that `make_net` makes of a history, in the precision that it was trained in."""
+    history = [
+        {name: from_plain(value) for name, value in epoch.items()} | {"batches": []}
+        for epoch in plain["history"]
+    ]
+    net = make_net(history)
+    net.autocast = torch.bfloat16 if plain["bfloat16"] else None
+    return net
 
 
 def set_fitted(estimator, attributes):

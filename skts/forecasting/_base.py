@@ -15,11 +15,13 @@ from skts.forecasting._options import ForecastingParams
 from skts.forecasting._reading import Reading
 from skts.forecasting._rollout import Rollout
 from skts.forecasting._series import frames_of, series_of
+from skts.forecasting._stored import restored, stored
+from skts.persistence import Storable
 
 MTYPES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
 
 
-class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
+class SequenceForecaster(ForecastingParams, BaseForecaster, Storable, ABC):
     """Abstract base: trains a causal network sequence to sequence, on one series or on many."""
 
     _tags = {
@@ -105,6 +107,15 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, ABC):
     @property
     def history_(self):
         return self.net_.history
+
+    def _stored(self):
+        if self.state == "new":
+            self.check_is_fitted()
+        return stored(self)
+
+    @classmethod
+    def _restored(cls, plain, tensors, device):
+        return restored(cls, plain, tensors, device)
 
     def fit(self, y, X=None, fh=None):
         with unchanged_on_error(self):

@@ -34,6 +34,11 @@ class Reading:
         return self.n_direct or 1
 
     @property
+    def n_inputs(self):
+        n_of_X = len(self.X_columns or ())
+        return self.n_columns * self.n_lags + n_of_X * (1 if self.lagged else self.n_ahead)
+
+    @property
     def reads_ahead(self):
         """Whether X of time points after the one that comes next is read."""
         return self.X_columns is not None and not self.lagged and self.n_ahead > 1

@@ -1,0 +1,185 @@
+"""Forecasters as plain data and tensors, for the files of skts.save."""
+
+import dataclasses
+import operator
+
+import numpy as np
+import pandas as pd
+import torch
+from sktime.forecasting.base import ForecastingHorizon
+
+from skts._files import from_plain, to_plain
+from skts._net import ForecasterNet
+from skts._training import net_with_weights
+from skts.forecasting._horizon import stacked
+from skts.forecasting._module import Baseline, Corrected
+from skts.forecasting._reading import Reading
+from skts.forecasting._series import Scale, Series
+from skts.persistence import plain_parameters, plain_training, with_parameters, with_training
+
+
+def stored(forecaster):
+    """A forecaster that is fitted or pretrained: plain data and tensors."""
+    tensors = {}
+    nets = {name: vars(forecaster).get(name) for name in ("net_", "pretrained_net_")}
+    if nets["net_"] is nets["pretrained_net_"]:
+        nets["net_"] = None  # it stands for the other
+    state = {name: net and _net_state(net) for name, net in nets.items()}
+    if forecaster.state == "fitted":
+        fh = forecaster._fh
+        state |= {
+            "series": [(name, _series_state(one)) for name, one in forecaster._series.items()],
+            "level_names": forecaster._level_names,
+            "fh": fh and (_index_state(fh.to_pandas()), bool(fh.is_relative)),
+            "came_as": forecaster._y_mtype_last_seen,
+            "converter": forecaster._converter_store_y,
+        }
+    plain = {
+        "class": type(forecaster).__name__,
+        "parameters": plain_parameters(forecaster),
+        "state": to_plain("what the forecaster knows", state, tensors),
+        "trainings": {name: plain_training(net) for name, net in nets.items() if net is not None},
+    }
+    return plain, tensors
+
+
+def restored(cls, plain, tensors, device):
+    """The forecaster again. Its `fit` takes a pretrained network as it is, and no more is done."""
+    forecaster = with_parameters(cls, plain["parameters"])
+    if device is not None:
+        forecaster.set_params(device=device)._check_options()
+    state = from_plain(plain["state"], tensors)
+    nets = {
+        name: _net(forecaster, state[name], training)
+        for name, training in plain["trainings"].items()
+    }
+    pretrained = nets.get("pretrained_net_")
+    if "series" in state:
+        _fit_with(forecaster, nets.get("net_", pretrained), state)
+        forecaster.pretrained_net_ = pretrained
+    else:
+        forecaster.pretrained_net_, forecaster._state = pretrained, "pretrained"
+    if pretrained is None:
+        del forecaster.pretrained_net_
+    else:
+        forecaster._pretrained_attrs = ["pretrained_net_"]
+    return forecaster
+
+
+def _fit_with(forecaster, net, state):
+    series = {name: _series(of_one) for name, of_one in state["series"]}
+    seen = {name: one.seen() for name, one in series.items()}
+    y = stacked({name: one.y for name, one in seen.items()}, state["level_names"])
+    X = None
+    if all(one.X is not None for one in seen.values()):
+        X = stacked({name: one.X for name, one in seen.items()}, state["level_names"])
+    fh = None
+    if state["fh"] is not None:
+        of_index, is_relative = state["fh"]
+        fh = ForecastingHorizon(_index(of_index), is_relative=is_relative)
+    trains_on, forecaster.warm_start = forecaster.warm_start, False
+    forecaster.pretrained_net_, forecaster._state = net, "pretrained"
+    forecaster.fit(y, X=X, fh=fh)
+    forecaster.warm_start = trains_on
+    forecaster._series = series  # on the scales that they had
+    forecaster._y_mtype_last_seen = forecaster._y_metadata["mtype"] = state["came_as"]
+    forecaster._converter_store_y = state["converter"]
+
+
+def _net_state(net):
+    module = net.module_
+    return {"reading": dataclasses.asdict(module.reading), "weights": dict(module.state_dict())}
+
+
+def _net(forecaster, state, training):
+    reading = Reading(**state["reading"])
+    n_inputs, n_outputs = reading.n_inputs, reading.n_ahead * reading.n_columns
+    nothing = Baseline(np.zeros((n_outputs, n_inputs)), np.zeros(n_outputs), np.ones(n_outputs))
+
+    def network():
+        correction = forecaster._sequence_network(n_inputs, n_outputs)
+        return Corrected(correction, nothing, reading, input_noise=forecaster.input_noise)
+
+    return with_training(
+        training,
+        lambda history: net_with_weights(
+            forecaster, ForecasterNet, network, state["weights"], history
+        ),
+    )
+
+
+def _series_state(series):
+    labels = series.y.index
+    return {
+        "index": _index_state(labels),
+        "y": _frame_state(series.y),
+        "X": None if series.X is None else _frame_state(series.X),
+        "end": labels.get_loc(series.end),
+        "held_out": series.held_out and tuple(map(labels.get_loc, series.held_out)),
+        "y_scale": _scale_state(series.y_scale),
+        "X_scale": series.X_scale and _scale_state(series.X_scale),
+    }
+
+
+def _series(state):
+    index = _index(state["index"])
+    return Series(
+        _frame(state["y"], index),
+        state["X"] and _frame(state["X"], index),
+        end=index[operator.index(state["end"])],
+        held_out=state["held_out"] and tuple(index[operator.index(i)] for i in state["held_out"]),
+        y_scale=_scale(state["y_scale"]),
+        X_scale=state["X_scale"] and _scale(state["X_scale"]),
+    )
+
+
+def _frame_state(frame):
+    return {"columns": list(frame.columns), "values": torch.tensor(frame.to_numpy(float))}
+
+
+def _frame(state, index):
+    return pd.DataFrame(state["values"].numpy(), index, columns=state["columns"])
+
+
+def _scale_state(scale):
+    return tuple(map(torch.as_tensor, scale))
+
+
+def _scale(state):
+    return Scale(*(values.numpy() for values in state))
+
+
+def _index_state(index):
+    """An index of time points; ValueError where it is of a kind that is not known here."""
+    state = {"kind": type(index).__name__, "name": index.name}
+    if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex):
+        state |= {"freq": index.freqstr, "numbers": torch.tensor(index.asi8)}
+        if isinstance(index, pd.DatetimeIndex):
+            state |= {"unit": index.unit, "tz": None if index.tz is None else str(index.tz)}
+    elif pd.api.types.is_integer_dtype(index.dtype):
+        state["numbers"] = torch.tensor(index.to_numpy(np.int64))
+    else:
+        raise ValueError(
+            "time points that can be stored are integers, periods and dates, got a "
+            f"{type(index).__name__} of {index.dtype}"
+        )
+    if not _index(state).equals(index):
+        raise ValueError(f"time points of the type {index.dtype} cannot be stored")
+    return state
+
+
+def _index(state):
+    kind, name, numbers = state["kind"], state["name"], state["numbers"].numpy()
+    match kind:
+        case "PeriodIndex":
+            return pd.PeriodIndex.from_ordinals(numbers, freq=state["freq"], name=name)
+        case "DatetimeIndex":
+            dates = pd.DatetimeIndex(numbers.view(f"M8[{state['unit']}]"), name=name)
+            if state["tz"] is not None:
+                dates = dates.tz_localize("UTC").tz_convert(state["tz"])
+            dates.freq = state["freq"]
+            return dates
+        case "RangeIndex" if len(numbers) > 0:
+            step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
+            return pd.RangeIndex(int(numbers[0]), int(numbers[-1]) + step, step, name=name)
+    return pd.Index(numbers, name=name)

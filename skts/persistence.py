@@ -5,7 +5,9 @@ fitted attributes, training history), the versions that wrote it, and a digest o
 every weight.
 """
 
+import copyreg
 import importlib
+import json
 import platform
 from pathlib import Path
 
@@ -56,6 +58,26 @@ class Persistent(Storable):
                 "it with skts.load"
             )
         return estimator
+
+    # pickle, joblib and copy ask for __reduce_ex__ and get everything, as ever; skops asks for
+    # __getstate__ and gets what save writes, so that a file of its has no types but known ones
+
+    def __reduce_ex__(self, protocol):
+        return copyreg.__newobj__, (type(self),), super().__getstate__()
+
+    def __getstate__(self):
+        if not any(name.endswith("_") for name in vars(self)):
+            return super().__getstate__()  # unfitted
+        plain, tensors = self._stored()
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+        return {ENTRY: json.dumps(plain), "weights": arrays}
+
+    def __setstate__(self, state):
+        if ENTRY not in state:
+            super().__setstate__(state)
+            return
+        weights = {name: torch.as_tensor(array) for name, array in state["weights"].items()}
+        vars(self).update(vars(self._restored(json.loads(state[ENTRY]), weights, None)))
 
 
 class PersistentNetwork(Persistent):

@@ -77,3 +77,13 @@ def test_forecast_speed():
     assert [g["ms for a step"].keys() for g in grown] == [{"100", "200"}] * 3
     ours, bare = compared["last loss"]
     assert 0.2 < ours / bare < 5
+
+
+def test_latency():
+    options = ["--n-timepoints", "12", "--batches", "1", "3", "--repeats", "10"]
+    one, three = run("latency.py", "--estimators", "FCN", *options)
+    assert (one["series"], three["series"]) == (1, 3)
+    ways = {"classifier", "series", "network, ms", "predict_proba", "torch.export", "onnxruntime"}
+    for row in (one, three):
+        assert row.keys() == ways
+        assert all(row[name] > 0 for name in ways - {"classifier"})

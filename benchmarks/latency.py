@@ -1,0 +1,80 @@
+"""Time of one prediction by a fitted classifier, by its network alone, and as it is deployed.
+
+    python benchmarks/latency.py [--estimators LSTMFCN ...] [--n-timepoints 150] [--batches 1 64]
+        [--repeats 200] [--threads 1]
+
+Prints an object of JSON for each classifier and number of series: the network alone in torch, in
+milliseconds, and as parts of that `predict_proba`, the program of torch.export and onnxruntime on
+the exported model. Medians of calls that take turns; ratios are taken within a turn.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+import skts
+from skts.discovery import all_estimators
+from skts.export import exported_program
+
+
+def ways(clf, folder, n_threads):
+    """What is timed, {name: function of float32 series (n, 1, T)}."""
+    network, program = clf.net_.module_, exported_program(clf).module()
+    skts.export_onnx(clf, folder / "model.onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    session = onnxruntime.InferenceSession(folder / "model.onnx", options)
+    return {
+        "network": lambda x: network(torch.as_tensor(x)),
+        "predict_proba": clf.predict_proba,
+        "torch.export": lambda x: program(x=torch.as_tensor(x)),
+        "onnxruntime": lambda x: session.run(None, {"x": x}),
+    }
+
+
+def seconds(function, x):
+    began = time.perf_counter()
+    function(x)
+    return time.perf_counter() - began
+
+
+@torch.inference_mode()
+def latencies(cls, args):
+    """Print an object for each number of series."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(max(args.batches), 1, args.n_timepoints)).astype(np.float32)
+    with torch.inference_mode(mode=False), tempfile.TemporaryDirectory() as folder:
+        clf = cls(max_epochs=1, device="cpu", random_state=0)
+        timed = ways(clf.fit(X[:60], np.arange(60) % 3), Path(folder), args.threads)
+    for n in args.batches:
+        turns = [[seconds(of_way, X[:n]) for of_way in timed.values()] for _ in range(args.repeats)]
+        turns = np.array(turns[args.repeats // 10 :])  # the first calls warm up
+        ratios = np.median(turns / turns[:, :1], axis=0)
+        bare = round(float(np.median(turns[:, 0])) * 1e3, 3)
+        parts = {name: round(float(r), 2) for name, r in zip(timed, ratios, strict=True)}
+        row = {"classifier": cls.__name__, "series": n, "network, ms": bare} | parts
+        print(json.dumps({name: value for name, value in row.items() if name != "network"}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    single = [n for n, _ in all_estimators("classifier") if n != "SeedEnsembleClassifier"]
+    parser.add_argument("--estimators", nargs="+", default=single)
+    parser.add_argument("--n-timepoints", type=int, default=150)
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 64])
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    for name in args.estimators:
+        latencies(getattr(skts, name if name.endswith("Classifier") else f"{name}Classifier"), args)
+
+
+if __name__ == "__main__":
+    main()

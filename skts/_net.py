@@ -224,6 +224,15 @@ class SeriesNet(NeuralNet):
             elif isinstance(callback, LRScheduler):
                 callback.lr_scheduler_ = None
 
+    def aside(self):
+        """The same trained net around a copy of its module, for hooks and modes of one's own."""
+        net = object.__new__(type(self))  # skorch's own copying pickles, the optimiser too
+        vars(net).update(vars(self), module_=copy.deepcopy(self.module_))
+        for module in net.module_.modules():
+            if isinstance(module, torch.nn.RNNBase):
+                module.flatten_parameters()  # cuDNN wants them side by side
+        return net
+
     def take_weights(self, weights, history):
         """Be the net that was trained to these weights, with this history of dicts."""
         self.module_.load_state_dict(weights)

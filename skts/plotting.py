@@ -6,7 +6,8 @@ They need matplotlib: ``pip install "skts[bench]"``.
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from skts.explain import attention_weights, class_activation_maps, filter_outputs, times_of
+from skts.explain import average_attention, class_activation_maps, filter_outputs
+from skts.explain.layers import times_of
 
 
 def plot_class_activation(estimator, x, label=None, *, channel=0, ax=None):
@@ -145,7 +146,7 @@ def plot_attention(estimator, X, *, layer=0, head=0, ax=None):
     >>> plot_attention(clf, X[y == "1"]).get_ylabel()
     'step'
     """
-    weights = np.nanmean(attention_weights(estimator, X, layer), axis=0)
+    weights = average_attention(estimator, X, layer)
     if not 0 <= head < len(weights):
         raise ValueError(f"head must be one of {len(weights)}, counted from 0, got {head}")
     ax = _axes(ax)

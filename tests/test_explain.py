@@ -1,5 +1,8 @@
 """Explanations: numbers that must add up, and planted segments that must be found."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -8,15 +11,16 @@ from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Freezer
 
 import skts
+from skts._net import SeriesNet
 from skts.discovery import all_estimators
 from skts.explain import (
-    ATTENTION,
     attention_weights,
+    average_attention,
     class_activation_maps,
     convolution_filters,
     filter_outputs,
-    times_of,
 )
+from skts.explain.layers import ATTENTION, times_of
 from skts.layers import AverageOverTime
 from skts.models.lstmfcn import AttentionCells
 from tests.settings import small
@@ -158,6 +162,23 @@ def test_predictions_and_weights_stay_what_they_were():
     assert not any(pool._forward_hooks for pool in pools)
 
 
+@pytest.mark.parametrize("explain", [class_activation_maps, filter_outputs, attention_weights])
+def test_threads_do_not_see_each_other(explain, monkeypatch):
+    est = fitted(skts.ALSTMFCNClassifier)
+    halves = X[:12], X[12:]
+    expected = [explain(est, half) for half in halves]
+    both_are_in, infer = threading.Barrier(2), SeriesNet.infer
+
+    def infer_together(net, inputs):
+        both_are_in.wait(timeout=30)
+        return infer(net, inputs)
+
+    monkeypatch.setattr(SeriesNet, "infer", infer_together)
+    with ThreadPoolExecutor(2) as threads:
+        for found, serial in zip(threads.map(explain, [est] * 2, halves), expected, strict=True):
+            np.testing.assert_array_equal(found, serial)
+
+
 def test_filters_and_their_outputs():
     est = fitted(skts.FCNClassifier)
     weights, outputs = convolution_filters(est, 0), filter_outputs(est, X, 0)
@@ -255,6 +276,12 @@ class TestAttention:
         monkeypatch.setattr(AttentionCells, "_attend", attend)
         est.predict(X)  # in one batch
         np.testing.assert_allclose(torch.cat(used, dim=1).numpy(), expected[:, 0], atol=1e-6)
+
+    @pytest.mark.parametrize("series", [X, UNEQUAL], ids=["equal", "unequal"])
+    def test_the_average_is_over_the_series_that_have_the_step(self, series):
+        est = fitted(skts.ALSTMClassifier, X=series, n_heads=2, batch_size=7)
+        average = average_attention(est, series)
+        np.testing.assert_allclose(average, np.nanmean(attention_weights(est, series), axis=0))
 
     def test_what_has_none(self):
         with pytest.raises(ValueError, match="one of the 0 attention layers of this FCNClassi"):

@@ -1,0 +1,213 @@
+"""Filters and attention weights: what the layers of a fitted network hold and give."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from skts._tensors import padding_mask
+from skts.explain._calls import calls_of, check_single, own_net
+from skts.layers import SameConv, SelfAttention, only_of
+from skts.models.alstm import CausalAttention
+from skts.models.lstmfcn import AttentionCells
+
+CONVOLUTION = (SameConv, nn.Conv1d)
+ATTENTION = (SelfAttention, AttentionCells, CausalAttention)
+
+
+def convolution_filters(estimator, block=0):
+    """The weights of a convolution's filters.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor of skts
+        Fitted, with convolutions.
+    block : int, default=0
+        Which convolution, from the series on.
+
+    Returns
+    -------
+    ndarray of shape (n_filters, C_in, kernel_size)
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        As class_activation_maps.
+    ValueError
+        Where the network has no such convolution.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import convolution_filters
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> convolution_filters(clf).shape
+    (128, 1, 8)
+    """
+    check_single(estimator)
+    convolution = _convolution(estimator, estimator.net_, block)
+    return convolution.weight.detach().float().cpu().numpy()
+
+
+def filter_outputs(estimator, X, block=0):
+    """What the filters of a convolution make of series, ahead of normalisation and rectifier [1]_.
+
+    Parameters
+    ----------
+    estimator, block
+        As in convolution_filters.
+    X : as in `fit`
+
+    Returns
+    -------
+    ndarray of shape (n, n_filters, T_out)
+        `T_out` is that of the longest series where they differ in length; beyond a shorter one
+        there is nothing to be read from it.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        As convolution_filters, and where `X` is not as in `fit`.
+
+    References
+    ----------
+    .. [1] F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for
+       time series classification. IEEE Access 6, 1662-1669.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import filter_outputs
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> filter_outputs(clf, X[:3], block=1).shape
+    (3, 256, 24)
+    """
+    net = own_net(estimator)
+    convolution = _convolution(estimator, net, block)
+    found = [
+        outputs[: len(inputs["x"])].float().cpu().numpy()
+        for inputs, _, outputs in calls_of(estimator, net, X, convolution)
+    ]
+    return np.concatenate(found)
+
+
+def attention_weights(estimator, X, layer=0):
+    """How much each step of a sequence looks at each other one.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor of skts
+        Fitted, with attention: ALSTM-FCN and MALSTM-FCN ("additive" [1]_ or "multihead"), ALSTM and
+        its combinations, SELSTMFCN, CNN and LSTM with `attention`.
+    X : as in `fit`
+    layer : int, default=0
+        Which attention layer, from the series on.
+
+    Returns
+    -------
+    ndarray of shape (n, n_heads, S, S), float64
+        Row s holds the weights of step s, which sum to 1. Steps are the channels of the series with
+        ``dimension_shuffle=True`` (one, whose weight is 1, for univariate series), else the time
+        points, after max-pooling where that comes first. Rows beyond the end of a shorter series
+        are NaN. For many long series that is much memory, and average_attention needs less.
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        As class_activation_maps.
+    ValueError
+        Where the network has no such layer, or `X` is not as in `fit`.
+
+    References
+    ----------
+    .. [1] F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for
+       time series classification. IEEE Access 6, 1662-1669.
+
+    Examples
+    --------
+    >>> from skts import ALSTMClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import attention_weights
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = ALSTMClassifier(max_epochs=1, n_heads=2, random_state=0).fit(X, y)
+    >>> attention_weights(clf, X[:5]).shape
+    (5, 2, 24, 24)
+    """
+    return np.concatenate(list(_attention(estimator, X, layer)))
+
+
+def average_attention(estimator, X, layer=0):
+    """The attention weights averaged over series, those beyond the end of a series left out.
+
+    Memory is needed for one batch at a time.
+
+    Parameters
+    ----------
+    estimator, X, layer
+        As of attention_weights.
+
+    Returns
+    -------
+    ndarray of shape (n_heads, S, S), float64
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        As attention_weights.
+
+    Examples
+    --------
+    >>> from skts import ALSTMClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import average_attention
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = ALSTMClassifier(max_epochs=1, n_heads=2, random_state=0).fit(X, y)
+    >>> average_attention(clf, X[y == "1"]).shape
+    (2, 24, 24)
+    """
+    total = n_series = 0.0
+    for weights in _attention(estimator, X, layer):
+        total = total + np.nansum(weights, axis=0)
+        n_series = n_series + np.isfinite(weights).sum(axis=0)
+    return total / n_series
+
+
+def _attention(estimator, X, layer):
+    """The attention weights of each batch of series."""
+    net = own_net(estimator)
+    attention = _layer_of(estimator, net, ATTENTION, layer, "attention layers", "layer")
+    for inputs, arguments, _ in calls_of(estimator, net, X, attention):
+        with torch.no_grad():
+            weights = attention.weights(*arguments).double()[: len(inputs["x"])]
+        if isinstance(attention, CausalAttention) and "lengths" in inputs:
+            weights = only_of(weights, padding_mask(inputs["lengths"], weights.shape[2]))
+        yield weights.cpu().numpy()
+
+
+def _convolution(estimator, net, block):
+    return _layer_of(estimator, net, CONVOLUTION, block, "convolutions", "block")
+
+
+def _layer_of(estimator, net, kinds, number, what, name):
+    """The module of those kinds with that number, in the order in which the network has them."""
+    found = [m for m in net.module_.modules() if isinstance(m, kinds)]
+    if not 0 <= number < len(found):
+        raise ValueError(
+            f"{name} must be one of the {len(found)} {what} of this {type(estimator).__name__}, "
+            f"counted from 0, got {number}"
+        )
+    return found[number]
+
+
+def times_of(n_outputs, n_times):
+    """The time points in whose middle the outputs of convolutions stand.
+
+    Pooling takes time points two by two and leaves out the last of an odd number; a convolution
+    without padding gives as many fewer outputs as its kernel reaches over the ends.
+    """
+    stride = 2 ** int(np.log2(n_times // n_outputs))
+    first = (stride - 1) / 2 if stride > 1 else (n_times - n_outputs) / 2
+    return first + stride * np.arange(n_outputs)

@@ -1,0 +1,105 @@
+"""Class activation maps: which time points speak for a class."""
+
+import numpy as np
+import torch
+
+from skts._validation import check_series
+from skts.explain._calls import (
+    batches,
+    called,
+    chosen_columns,
+    columns_of,
+    output_scale,
+    own_net,
+)
+from skts.explain.layers import times_of
+from skts.layers import AverageOverTime
+
+
+def class_activation_maps(estimator, X, classes=None):
+    """How much each time point speaks for a class [1]_, [2]_.
+
+    The feature maps ahead of the global average are summed with the weight that each one's average
+    has for the class: the gradient of the class's logit, which is the output layer's own weight
+    where that comes next. Then the mean over time of a map, plus what the rest of the linear layer
+    gives, is the logit. Maps of fewer points than the series, after max-pooling, are interpolated;
+    the last time points, which pooling may leave out, have the value before them.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor of skts
+        Fitted, with a global average over time: FCN, the LSTM-FCN family, SELSTMFCN, and CNN and
+        LSTM with ``pooling="average"``. Of an ensemble one of its ``estimators_``, of an adapter
+        its ``estimator_``.
+    X : as in `fit`
+    classes : label, array-like of n labels, or None, default=None
+        For which class; None: the predicted one. None alone for regressors, whose maps are in the
+        units of the target.
+
+    Returns
+    -------
+    ndarray of shape (n, T), or list of n arrays (T_i,)
+        Above 0 where a time point speaks for the class, below where against. A list where the
+        series differ in length.
+
+    Raises
+    ------
+    NotFittedError
+        Before `fit`.
+    TypeError
+        Where `estimator` is no single estimator of skts.
+    ValueError
+        Where the network has no global average, a label is unknown, or `X` is not as in `fit`.
+
+    References
+    ----------
+    .. [1] B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba (2016). Learning deep features
+       for discriminative localization. CVPR, 2921-2929.
+    .. [2] Z. Wang, W. Yan, T. Oates (2017). Time series classification from scratch with deep
+       neural networks: A strong baseline. IJCNN, 1578-1585.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import class_activation_maps
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> class_activation_maps(clf, X).shape
+    (67, 24)
+    """
+    net = own_net(estimator)
+    pools = [m for m in net.module_.modules() if isinstance(m, AverageOverTime)]
+    if not pools:
+        raise ValueError(
+            f"a class activation map needs a global average over time, which this "
+            f"{type(estimator).__name__} has not; CNN and LSTM have it with pooling='average'"
+        )
+    values, lengths = check_series(estimator, X, reset=False)
+    columns = chosen_columns(estimator, classes, len(values))
+    scale = output_scale(estimator)
+    maps = []
+    for inputs, rows in batches(net, values, lengths):
+        for relevance, n_times in _maps(net, pools[-1], inputs, columns, rows):
+            maps.append(scale * _resampled(relevance, n_times))
+    return maps if lengths is not None else np.stack(maps)
+
+
+def _maps(net, pool, inputs, columns, rows):
+    """Of each series its map and how many points of it count."""
+    with torch.enable_grad():
+        logits, (maps, mask), pooled = called(net, inputs, pool, as_leaf=True)
+        chosen = logits.gather(1, columns_of(logits, columns, rows)[:, None]).sum()
+        (weights,) = torch.autograd.grad(chosen, pooled)
+    relevance = (weights.double()[:, :, None] * maps.detach().double()).sum(dim=1).cpu().numpy()
+    for i in range(len(logits)):
+        n_points = relevance.shape[1] if mask is None else int(mask[i].sum())
+        n_times = inputs["x"].shape[2] if mask is None else int(inputs["lengths"][i])
+        yield relevance[i, :n_points], n_times
+
+
+def _resampled(relevance, n_times):
+    """At every time point."""
+    if len(relevance) == n_times:
+        return relevance
+    return np.interp(np.arange(n_times), times_of(len(relevance), n_times), relevance)

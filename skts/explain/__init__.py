@@ -1,5 +1,7 @@
 """What a fitted network looks at, in numbers; skts.plotting draws them."""
 
+from skts.explain.attributions import integrated_gradients, occlusion
+from skts.explain.importance import channel_importance
 from skts.explain.layers import (
     attention_weights,
     average_attention,
@@ -11,7 +13,10 @@ from skts.explain.maps import class_activation_maps
 __all__ = [
     "attention_weights",
     "average_attention",
+    "channel_importance",
     "class_activation_maps",
     "convolution_filters",
     "filter_outputs",
+    "integrated_gradients",
+    "occlusion",
 ]

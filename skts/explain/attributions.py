@@ -1,0 +1,284 @@
+"""Attributions: what each value of a series adds to the network's output, through captum."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn
+from torch.nn import functional as F
+
+from skts._params import NONE, integer
+from skts._tensors import padding_mask
+from skts._validation import check_series
+from skts.explain._calls import (
+    batches,
+    chosen_columns,
+    columns_of,
+    output_scale,
+    own_net,
+)
+
+#: Share of all that is attributed by which it may miss the change of the output [1]_.
+TOLERANCE = 0.05
+
+#: What outputs, which are of the order of 1, may differ by where nothing is attributed.
+ROUNDING = 1e-5
+
+
+def integrated_gradients(estimator, X, classes=None, *, baseline="zero", n_steps=50):
+    """What each value adds to the output, by the gradients on the way from a baseline [1]_.
+
+    The gradient is averaged along the straight line from the baseline to the series, and multiplied
+    with their difference. The attributions of a series sum up to the network's output for it less
+    that for the baseline.
+
+    Attributions are of what the network reads: after ``normalize="series"``, and with missing
+    values filled. Gradients are computed in float32, whatever the estimator's precision, over at
+    most `batch_size` series at a time.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor of skts
+        Fitted. Of an ensemble one of its ``estimators_``, of an adapter its ``estimator_``.
+    X : as in `fit`
+    classes : label, array-like of n labels, or None, default=None
+        Which class's logit the output is; None: the predicted one's. None alone for regressors,
+        whose attributions are in the units of the target.
+    baseline : {"zero", "mean"} or array-like, default="zero"
+        The series that says nothing: zeros, usual for normalised series [2]_; each channel's mean
+        over the series, a flat line; or numbers in a shape that broadcasts to (n, C, T), such as
+        the mean training series, as the network reads it.
+    n_steps : int, default=50
+        Points on the line at which gradients are taken.
+
+    Returns
+    -------
+    ndarray of shape (n, C, T), or list of n arrays (C, T_i), float64
+        Above 0 where a value speaks for the class, or raises the prediction. A list where the
+        series differ in length.
+
+    Raises
+    ------
+    NotFittedError
+        Before `fit`.
+    TypeError
+        Where `estimator` is no single estimator of skts.
+    ValueError
+        Where an option is not as described, a label is unknown, or `X` is not as in `fit`.
+    ModuleNotFoundError
+        Where captum is not installed: ``pip install "skts[explain]"``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where `n_steps` are too few for the sum to come out.
+
+    References
+    ----------
+    .. [1] M. Sundararajan, A. Taly, Q. Yan (2017). Axiomatic attribution for deep networks. ICML,
+       3319-3328.
+    .. [2] A. A. Ismail, M. Gunady, H. Corrada Bravo, S. Feizi (2020). Benchmarking deep learning
+       interpretability in time series predictions. NeurIPS 33.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import integrated_gradients
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> integrated_gradients(clf, X[:5]).shape
+    (5, 1, 24)
+    """
+    _check_option("n_steps", n_steps, integer(1))
+    missed = []
+
+    def attribute(attr, forward, x, **arguments):
+        found, error = attr.IntegratedGradients(forward).attribute(
+            x,
+            n_steps=n_steps,
+            internal_batch_size=estimator.net_.batch_size,
+            return_convergence_delta=True,
+            **arguments,
+        )
+        allowed = TOLERANCE * found.abs().sum(dim=(1, 2)) + ROUNDING
+        missed.extend((error.abs() > allowed).tolist())
+        return found
+
+    attributions = _attributions(estimator, X, classes, baseline, attribute)
+    if any(missed):
+        warnings.warn(
+            f"n_steps={n_steps} are too few for {sum(missed)} of {len(missed)} series: their "
+            f"attributions miss the change of the output by over {TOLERANCE:.0%} of what is "
+            "attributed. Raise n_steps.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return attributions
+
+
+def occlusion(estimator, X, classes=None, *, window=None, stride=None, baseline="zero"):
+    """How much the output drops where a stretch of one channel is covered [1]_.
+
+    A window slides along each channel, from its first to its last time point, and the baseline is
+    put in its place. A value has the average drop over the windows that cover it. Attributions are
+    of what the network reads, and computed, as in integrated_gradients.
+
+    Parameters
+    ----------
+    estimator, X, classes, baseline
+        As of integrated_gradients.
+    window : int or None, default=None
+        Length of the window in time points; None: a tenth of the longest training series.
+    stride : int or None, default=None
+        By how many time points it moves, at most `window`; None: half of it.
+
+    Returns
+    -------
+    ndarray of shape (n, C, T), or list of n arrays (C, T_i), float64
+        As of integrated_gradients, but for their sum, which means nothing.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError, ModuleNotFoundError
+        As integrated_gradients.
+
+    References
+    ----------
+    .. [1] M. D. Zeiler, R. Fergus (2014). Visualizing and understanding convolutional networks.
+       ECCV, 818-833.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import occlusion
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> occlusion(clf, X[:5], window=4).shape
+    (5, 1, 24)
+    """
+    for name, value in [("window", window), ("stride", stride)]:
+        _check_option(name, value, NONE | integer(1))
+
+    def attribute(attr, forward, x, baselines, **arguments):
+        n_times = x.shape[2]
+        width, step = _window(estimator, window, stride, n_times)
+        # windows that start in a series may end beyond it, as those of shorter series do
+        beyond = (0, (n_times - 1) // step * step + width - n_times)
+
+        def forward_within(x, lengths=None):
+            return forward(x[:, :, :n_times], lengths)
+
+        found = attr.Occlusion(forward_within).attribute(
+            F.pad(x, beyond),
+            baselines=F.pad(baselines, beyond),
+            sliding_window_shapes=(1, width),
+            strides=(1, step),
+            perturbations_per_eval=max(1, estimator.net_.batch_size // len(x)),
+            **arguments,
+        )
+        return found[:, :, :n_times]
+
+    return _attributions(estimator, X, classes, baseline, attribute)
+
+
+def _attributions(estimator, X, classes, baseline, attribute):
+    """What `attribute` gives for each batch, put together, padding taken off."""
+    attr = _captum_attr()
+    net = own_net(estimator)
+    values, lengths = check_series(estimator, X, reset=False)
+    columns = chosen_columns(estimator, classes, len(values))
+    starts = _starts(baseline, values, lengths)
+    network = _differentiable(net.module_)
+    found = []
+    for inputs, rows in batches(net, values, lengths):
+        x, of_each = inputs["x"], inputs.get("lengths")
+        with torch.no_grad():
+            target = columns_of(net.infer(inputs), columns, rows)
+        start = torch.as_tensor(np.array(starts[rows]), device=x.device)
+        if of_each is not None:
+            start = start * padding_mask(of_each, x.shape[2])
+        of_batch = attribute(
+            attr, network, x, baselines=start, target=target, additional_forward_args=of_each
+        )
+        found.append(output_scale(estimator) * of_batch.double().cpu().numpy())
+    attributions = np.concatenate(found)
+    if lengths is None:
+        return attributions
+    return [of_one[:, :n_times] for of_one, n_times in zip(attributions, lengths, strict=True)]
+
+
+def _captum_attr():
+    try:
+        from captum import attr
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f'attributions need {error.name}, which is not installed: pip install "skts[explain]"',
+            name=error.name,
+        ) from error
+    return attr
+
+
+def _differentiable(network):
+    """One's own network made ready for gradients of its input."""
+    network.requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, nn.RNNBase):
+            module.dropout = 0.0
+            module.train()  # cuDNN has no gradient of recurrent layers in evaluation
+    return network
+
+
+def _check_option(name, value, rule):
+    if not rule.accepts(value):
+        raise ValueError(f"{name} must be {rule.text}, got {value!r}")
+
+
+def _window(estimator, window, stride, n_times):
+    """Length and step of the window, over series of `n_times`."""
+    if window is None:
+        window = min(max(1, estimator.n_timepoints_in_ // 10), n_times)
+    if window > n_times:
+        raise ValueError(
+            f"window must be at most {n_times}, the length of the series, got {window}"
+        )
+    if stride is None:
+        stride = max(1, window // 2)
+    if stride > window:
+        raise ValueError(
+            f"stride must be at most window={window}, else values are left out, got {stride}"
+        )
+    return window, stride
+
+
+def _starts(baseline, values, lengths):
+    """The baseline of each series, in the shape of `values`."""
+    if isinstance(baseline, str) and baseline == "zero":
+        start = np.float32(0)
+    elif isinstance(baseline, str) and baseline == "mean":
+        n_times = values.shape[2] if lengths is None else lengths[:, None]
+        start = (values.sum(axis=2, dtype=np.float64) / n_times)[:, :, None]  # (n, C, 1)
+    else:
+        start = _own_start(baseline, values)
+    return np.broadcast_to(start.astype(np.float32), values.shape)
+
+
+def _own_start(baseline, values):
+    try:
+        start = np.asarray(baseline, dtype=np.float64)
+        np.broadcast_to(start, values.shape)
+    except (TypeError, ValueError) as error:
+        raise ValueError(_not_a_baseline(baseline, values)) from error
+    if not np.isfinite(start).all():
+        raise ValueError(_not_a_baseline(baseline, values))
+    return start
+
+
+def _not_a_baseline(baseline, values):
+    got = repr(baseline) if isinstance(baseline, str) else f"shape {np.shape(baseline)}"
+    return (
+        "baseline must be 'zero', 'mean' or finite numbers that broadcast to (n, C, T) = "
+        f"{values.shape}, got {got}"
+    )

@@ -44,11 +44,62 @@ def plot_class_activation(estimator, x, label=None, *, channel=0, ax=None):
     >>> plot_class_activation(clf, X[0], label="1").get_xlabel()
     'time point'
     """
+    x = _one_series(x, channel)
+    (relevance,) = class_activation_maps(estimator, x[None], label)
+    shown = f" for {label}" if label is not None else ""
+    return plot_relevance(x, relevance, channel=channel, label=f"relevance{shown}", ax=ax)
+
+
+def plot_relevance(x, relevance, *, channel=0, label="relevance", ax=None):
+    """One series as a line, coloured by numbers of its time points.
+
+    The colours are symmetric about 0. Where each channel has numbers of its own, they reach as far
+    as the largest of all channels, so that pictures of several channels can be compared.
+
+    Parameters
+    ----------
+    x : array-like of shape (T,) or (C, T)
+        One series.
+    relevance : array-like of shape (T,) or (C, T)
+        For all channels, such as one of skts.explain.class_activation_maps, or of each one, such as
+        one of skts.explain.integrated_gradients.
+    channel : int, default=0
+        Which channel is drawn.
+    label : str, default="relevance"
+        What the numbers are.
+    ax : matplotlib Axes, optional
+        Default: a new one.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        Where `x` is not one series, `relevance` is not of its shape, or there is no such channel.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import integrated_gradients
+    >>> from skts.plotting import plot_relevance
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> plot_relevance(X[0], integrated_gradients(clf, X[:1])[0]).get_xlabel()
+    'time point'
+    """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import CenteredNorm
 
-    x = _one_series(x, channel)
-    (relevance,) = class_activation_maps(estimator, x[None], label)
+    x, relevance = _one_series(x, channel), np.asarray(relevance)
+    if relevance.shape not in (x.shape, x.shape[1:]):
+        raise ValueError(
+            f"relevance must have the shape of x, {x.shape}, or {x.shape[1:]}, got "
+            f"{relevance.shape}"
+        )
+    of_channel = relevance if relevance.ndim == 1 else relevance[channel]
     ax = _axes(ax)
     times, values = np.arange(x.shape[1]), x[channel]
     middles = (times[1:] + times[:-1]) / 2
@@ -57,14 +108,74 @@ def plot_class_activation(estimator, x, label=None, *, channel=0, ax=None):
     points = np.column_stack([knots, np.interp(knots, times, values)])
     pieces = np.stack([points[:-1], points[1:]], axis=1)
     nearest = np.clip(np.round(pieces[:, :, 0].mean(axis=1)).astype(int), 0, len(times) - 1)
-    line = LineCollection(pieces, cmap="PuOr_r", norm=CenteredNorm(), linewidth=3)
-    line.set(array=relevance[nearest], capstyle="round")
+    norm = CenteredNorm(halfrange=np.abs(relevance).max())
+    line = LineCollection(pieces, cmap="PuOr_r", norm=norm, linewidth=3)
+    line.set(array=of_channel[nearest], capstyle="round")
     ax.plot(times, values, color="black", linewidth=4.2, zorder=1)  # the middle of the map is white
     ax.add_collection(line)
     ax.autoscale()
-    shown = f" for {label}" if label is not None else ""
-    ax.figure.colorbar(line, ax=ax, label=f"relevance{shown}")
+    ax.figure.colorbar(line, ax=ax, label=label)
     ax.set(xlabel="time point", ylabel=f"channel {channel}" if len(x) > 1 else "value")
+    return ax
+
+
+def plot_channel_importance(importance, *, names=None, ax=None):
+    """How much each channel matters, with the spread over the repeats.
+
+    Parameters
+    ----------
+    importance : Bunch
+        As skts.explain.channel_importance gives it, for one score.
+    names : list of str, optional
+        Of the channels; default: their numbers.
+    ax : matplotlib Axes, optional
+        Default: a new one.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        Where there are several scores, or not as many names as channels.
+
+    Examples
+    --------
+    >>> from skts import FCNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import channel_importance
+    >>> from skts.plotting import plot_channel_importance
+    >>> X, y = load_ucr("BasicMotions", split="train")
+    >>> clf = FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> importance = channel_importance(clf, X, y, n_repeats=3, random_state=0)
+    >>> plot_channel_importance(importance).get_ylabel()
+    'channel'
+    """
+    if "importances" not in importance:
+        raise ValueError(
+            f"importance must be of one score, got several: take one of {[*importance]}"
+        )
+    n_channels, n_repeats = importance.importances.shape
+    names = list(map(str, range(n_channels))) if names is None else list(names)
+    if len(names) != n_channels:
+        raise ValueError(f"names must have one for each of {n_channels} channels, got {names}")
+    ax, places = _axes(ax), np.arange(n_channels)
+    ax.barh(places, importance.importances_mean, color="#56b4e9", label="mean")
+    ax.errorbar(
+        importance.importances_mean,
+        places,
+        xerr=importance.importances_std,
+        fmt="none",
+        ecolor="black",
+        capsize=3,
+        label=f"standard deviation of {n_repeats} repeats",
+    )
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.set(xlabel="drop of the score when permuted", ylabel="channel")
+    ax.set_yticks(places, names)
+    ax.invert_yaxis()
+    ax.legend()
     return ax
 
 

@@ -7,7 +7,12 @@ from matplotlib import pyplot as plt
 
 import skts
 from skts import plotting
-from skts.explain import attention_weights, class_activation_maps, filter_outputs
+from skts.explain import (
+    attention_weights,
+    channel_importance,
+    class_activation_maps,
+    filter_outputs,
+)
 from tests.settings import small
 
 mpl.use("agg")
@@ -15,7 +20,11 @@ X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.array(["no", "yes"])[np.arange(20) % 2]
 CLF = small(skts.FCNClassifier, max_epochs=2, validation_fraction=0.2).fit(X, Y)
 ALSTM = small(skts.ALSTMClassifier, max_epochs=1).fit(X, Y)
+IMPORTANCE = channel_importance(CLF, X, Y, n_repeats=3, random_state=0)
+RELEVANCE = np.linspace(-1, 3, 24).reshape(2, 12)
 PLOTS = {
+    "plot_relevance": lambda ax: plotting.plot_relevance(X[0], RELEVANCE, ax=ax),
+    "plot_channel_importance": lambda ax: plotting.plot_channel_importance(IMPORTANCE, ax=ax),
     "plot_class_activation": lambda ax: plotting.plot_class_activation(CLF, X[0], ax=ax),
     "plot_filter": lambda ax: plotting.plot_filter(CLF, X[0], ax=ax),
     "plot_attention": lambda ax: plotting.plot_attention(ALSTM, X, ax=ax),
@@ -53,6 +62,32 @@ def test_colours_are_the_relevance():
     np.testing.assert_allclose(starts[::2], np.column_stack([np.arange(11), X[0, 1, :11]]))
     np.testing.assert_allclose(line.get_array()[::2], relevance[:11])
     assert ax.figure.axes[1].get_ylabel() == "relevance for no"
+
+
+def test_channels_are_coloured_on_one_scale():
+    for channel in range(2):
+        ax = plotting.plot_relevance(X[0], RELEVANCE, channel=channel, label="logit")
+        (line,) = ax.collections
+        assert (line.norm.vmin, line.norm.vmax) == (-3, 3)
+        np.testing.assert_allclose(line.get_array()[::2], RELEVANCE[channel, :11])
+        assert ax.get_ylabel() == f"channel {channel}"
+        assert ax.figure.axes[1].get_ylabel() == "logit"
+    plotting.plot_relevance(X[0, 0], np.zeros(12)).figure.canvas.draw()
+    with pytest.raises(ValueError, match=r"the shape of x, \(2, 12\), or \(12,\), got \(11,\)"):
+        plotting.plot_relevance(X[0], np.zeros(11))
+
+
+def test_importance_is_drawn_with_its_spread():
+    ax = plotting.plot_channel_importance(IMPORTANCE, names=["x", "y"])
+    np.testing.assert_allclose([p.get_width() for p in ax.patches], IMPORTANCE.importances_mean)
+    (spread,) = ax.collections
+    halves = [np.ptp(piece[:, 0]) / 2 for piece in spread.get_segments()]
+    np.testing.assert_allclose(halves, IMPORTANCE.importances_std)
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "y"]
+    with pytest.raises(ValueError, match=r"one for each of 2 channels, got \['x'\]"):
+        plotting.plot_channel_importance(IMPORTANCE, names=["x"])
+    with pytest.raises(ValueError, match=r"got several: take one of \['accuracy'\]"):
+        plotting.plot_channel_importance({"accuracy": IMPORTANCE})
 
 
 def test_a_filter_is_drawn():

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
+from skts._onnx import TRANSLATIONS, with_onnx_layers
 from skts._tensors import padding_mask
 from skts.base import SeriesEstimator
 from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
@@ -85,8 +86,11 @@ def export_onnx(estimator, path, *, dynamic_time=False):
         Fitted.
     path : str or path
     dynamic_time : bool, default=False
-        Whether the model takes series of any length, else of `n_timepoints_in_`. FCN and ALSTM do;
-        networks that go over time step by step are unrolled by torch's exporter, and then refused.
+        Whether the model takes series of any length, else of `n_timepoints_in_`. Networks can that
+        take any length themselves (LSTMFCN with ``dimension_shuffle=False``, CNN and LSTM with
+        ``pooling="average"``, and FCN, ConvLSTM, ALSTM, LSTMALSTM), but for those whose attention
+        goes over time step by step (ALSTMFCN, MALSTMFCN), which the exporter unrolls. CNN's must be
+        long enough for every max-pooling.
 
     Raises
     ------
@@ -120,27 +124,22 @@ def export_onnx(estimator, path, *, dynamic_time=False):
             name=error.name,
         ) from error
     module, example, shapes = _with_example(estimator, dynamic_time)
+    program = _program(estimator, with_onnx_layers(module), example, shapes)
     output = "probabilities" if is_classifier(estimator) else "predictions"
-    names = {"input_names": list(example), "output_names": [output]}
     with _quiet():
         try:
             model = torch.onnx.export(
-                module,
-                (),
-                kwargs=example,
-                dynamic_shapes=shapes,
+                program,
+                input_names=list(example),
+                output_names=[output],
+                custom_translation_table=TRANSLATIONS,
                 dynamo=True,
                 verbose=False,
-                **names,
             ).model
         except torch.onnx.OnnxExporterError as error:
             raise ValueError(
                 f"the network of {type(estimator).__name__} cannot be exported: {error}"
             ) from error
-    if fixed := [
-        axis for axis in shapes["x"] if isinstance(model.graph.inputs[0].shape[axis], int)
-    ]:
-        raise ValueError(_fixed(estimator, example, fixed))
     if is_classifier(estimator):
         model.metadata_props["skts"] = json.dumps({"classes": estimator.classes_.tolist()})
     onnx_ir.save(model, Path(path))
@@ -154,7 +153,7 @@ def exported_program(estimator, *, dynamic_time=False):
     estimator
         As of export_onnx.
     dynamic_time : bool, default=False
-        As of export_onnx; torch.export unrolls recurrent layers too.
+        As of export_onnx, but torch.export unrolls every recurrent layer: FCN, ALSTM and CNN can.
 
     Returns
     -------
@@ -178,12 +177,21 @@ def exported_program(estimator, *, dynamic_time=False):
     >>> program.module()(x=torch.as_tensor(X[:5, None]).float()).shape
     torch.Size([5, 2])
     """
-    module, example, shapes = _with_example(estimator, dynamic_time)
+    return _program(estimator, *_with_example(estimator, dynamic_time))
+
+
+def _program(estimator, module, example, shapes):
     with _quiet():
         try:
             return torch.export.export(module, (), kwargs=example, dynamic_shapes=shapes)
         except torch._dynamo.exc.UserError as error:
-            raise ValueError(_fixed(estimator, example, list(shapes["x"]))) from error
+            if 2 not in shapes["x"]:
+                raise
+            raise ValueError(
+                f"this {type(estimator).__name__} cannot be exported for any number of time "
+                "points: its network is unrolled for inputs of shape "
+                f"{tuple(example['x'].shape)}. Use dynamic_time=False"
+            ) from error
 
 
 def _with_example(estimator, dynamic_time):
@@ -197,21 +205,13 @@ def _with_example(estimator, dynamic_time):
         )
     shape = {0: torch.export.Dim("n", min=1)}
     if dynamic_time:
-        shape[2] = torch.export.Dim("t", min=first._min_timepoints(n_times))
+        shape[2] = torch.export.Dim.DYNAMIC
     example = {"x": torch.zeros(3, first.n_channels_in_, n_times)}
     shapes = {"x": shape}
     if first.unequal_length_in_:
         example["lengths"] = torch.full((3,), n_times)
         shapes["lengths"] = {0: shape[0]}
     return module.eval(), example, shapes
-
-
-def _fixed(estimator, example, axes):
-    what = "any number of time points: use dynamic_time=False" if 2 in axes else "any batch"
-    return (
-        f"this {type(estimator).__name__} cannot be exported for {what}. Its network is unrolled "
-        f"for inputs of shape {tuple(example['x'].shape)}"
-    )
 
 
 def _deployed(estimator):

@@ -15,6 +15,7 @@ from skts.discovery import all_estimators
 from skts.export import exported_program
 from tests.settings import small
 
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
 CLASSES = [pytest.param(c, id=name) for name, c in all_estimators(["classifier", "regressor"])]
@@ -56,21 +57,50 @@ def test_program_on_real_series(cls, tmp_path):
     np.testing.assert_allclose(found, expected(est, TEST[:50]), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("cls", "options"),
-    [
-        (skts.FCNClassifier, {}),
-        (skts.FCNRegressor, {"normalize": "series"}),
-        (skts.ALSTMClassifier, {}),
-    ],
-)
-def test_series_of_any_length(cls, options, tmp_path):
-    est = fitted(cls, **options)
+def of_any_length(cls):
+    """Options with which a network takes series of any length."""
+    defaults = cls().get_params()
+    wanted = {"dimension_shuffle": False, "pooling": "average"}
+    return {name: value for name, value in wanted.items() if name in defaults}
+
+
+def is_unrolled(cls):
+    return cls.__name__.startswith(("ALSTMFCN", "MALSTMFCN"))
+
+
+@pytest.mark.parametrize("cls", [p for p in CLASSES if "Ensemble" not in p.id])
+def test_series_of_any_length(cls, tmp_path):
+    est = fitted(cls, **of_any_length(cls), normalize="series")
+    if is_unrolled(cls):
+        with pytest.raises(ValueError, match="cannot be exported for any number of time points"):
+            skts.export_onnx(est, tmp_path / "est.onnx", dynamic_time=True)
+        assert list(tmp_path.iterdir()) == []
+        return
     skts.export_onnx(est, tmp_path / "est.onnx", dynamic_time=True)
     for n_times in (14, 24, 50):
         X = np.random.default_rng(0).normal(size=(7, n_times))
         found = run(tmp_path / "est.onnx", X)
         np.testing.assert_allclose(found, expected(est, X[:, None]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_every_recurrent_layer_is_one_operator(cell, tmp_path):
+    est = fitted(skts.LSTMFCNClassifier, cell=cell, dimension_shuffle=False)
+    skts.export_onnx(est, tmp_path / "est.onnx")
+    operators = [node.op_type for node in onnx.load(tmp_path / "est.onnx").graph.node]
+    assert operators.count(cell.upper()) == 1
+    found = run(tmp_path / "est.onnx", TEST[:50])
+    np.testing.assert_allclose(found, expected(est, TEST[:50]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cls", [skts.FCNClassifier, skts.CNNClassifier, skts.ALSTMRegressor])
+def test_program_for_series_of_any_length(cls):
+    est = fitted(cls, **of_any_length(cls))
+    program = exported_program(est, dynamic_time=True).module()
+    for n_times in (14, 50):
+        X = np.random.default_rng(0).normal(size=(7, 1, n_times))
+        found = program(x=torch.as_tensor(X).float()).detach().numpy()
+        np.testing.assert_allclose(found, expected(est, X), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("cls", [skts.FCNClassifier, skts.LSTMFCNClassifier])
@@ -104,9 +134,6 @@ class TestMistakes:
     def test_networks_of_one_length(self, tmp_path):
         with pytest.raises(ValueError, match="takes series of one length, 24"):
             skts.export_onnx(fitted(skts.LSTMFCNClassifier), tmp_path / "x", dynamic_time=True)
-        unrolled = fitted(skts.ALSTMFCNClassifier, dimension_shuffle=False)
-        with pytest.raises(ValueError, match="cannot be exported for any number of time points"):
-            skts.export_onnx(unrolled, tmp_path / "x", dynamic_time=True)
         with pytest.raises(ValueError, match="this LSTMALSTMClassifier cannot be exported for any"):
             exported_program(fitted(skts.LSTMALSTMClassifier), dynamic_time=True)
         assert not (tmp_path / "x").exists()

@@ -15,7 +15,7 @@ FLOORS = [
     ["_params", "_tensors", "_containers", "_callbacks"],
     ["_validation", "layers", "_net", "_options"],
     ["_training"],
-    ["persistence"],
+    ["persistence", "_onnx"],
     ["base"],
     ["models", "ensemble"],
     ["recipes", "datasets", "forecasting", "explain", "export"],

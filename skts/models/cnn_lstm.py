@@ -152,8 +152,10 @@ class CNN(nn.Module):
             x = self.attend(x, mask)
         for conv in self.convs:
             x = F.relu(conv(x))
+            x = x if mask is None else x * mask
             # NOTE[DIFF]: a single time point is not pooled, nothing would be left of it
-            x = F.max_pool1d(x if mask is None else x * mask, min(2, x.shape[2]))
+            if x.shape[2] > 1:
+                x = F.max_pool2d(x[:, :, None], (1, 2))[:, :, 0]  # exports fix lengths in 1d
             if lengths is not None:
                 lengths = (lengths // 2).clamp(min=1)
                 mask = padding_mask(lengths, x.shape[2])

@@ -1,0 +1,81 @@
+"""Recurrent layers as ONNX has them: one operator for a layer, for any number of time points.
+
+torch's exporters unroll recurrent layers into the time points of their example instead.
+"""
+
+import torch
+from torch import nn
+
+#: Of each kind of layer ONNX's order of the gates, as numbers in torch's.
+GATES = {nn.LSTM: (0, 3, 1, 2), nn.GRU: (1, 0, 2), nn.RNN: (0,)}
+OPERATORS = {nn.LSTM: "LSTM", nn.GRU: "GRU", nn.RNN: "RNN"}
+
+
+@torch.library.custom_op("skts::recurrent", mutates_args=())
+def recurrent(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    state_weight: torch.Tensor,
+    bias: torch.Tensor,
+    operator: str,
+    n_cells: int,
+) -> torch.Tensor:
+    """A mark in the exported program: x (T, B, D) -> (T, B, n_cells), without values."""
+    return x.new_zeros(x.shape[0], x.shape[1], n_cells)
+
+
+@recurrent.register_fake
+def _(x, weight, state_weight, bias, operator, n_cells):
+    return x.new_empty(x.shape[0], x.shape[1], n_cells)
+
+
+def as_onnx(x, weight, state_weight, bias, operator, n_cells):
+    """What the mark becomes."""
+    from onnxscript import opset18 as op
+
+    options = {"hidden_size": n_cells} | ({"linear_before_reset": 1} if operator == "GRU" else {})
+    states, *_ = getattr(op, operator)(x, weight, state_weight, bias, **options)
+    return op.Squeeze(states, op.Constant(value_ints=[1]))  # of directions there is one
+
+
+class RecurrentLayers(nn.Module):
+    """The layers of a recurrent module of torch, with the weights in ONNX's order.
+
+    Shape:
+        x (B, T, D) -> (B, T, n_cells), None in place of the state
+    """
+
+    def __init__(self, rnn):
+        super().__init__()
+        kind = next(kind for kind in GATES if isinstance(rnn, kind))
+        self.operator, self.n_cells = OPERATORS[kind], rnn.hidden_size
+        self.weights = [
+            [_reordered(weight.detach(), GATES[kind]) for weight in of_layer]
+            for of_layer in rnn.all_weights
+        ]
+
+    def forward(self, x, state=None):
+        x = x.transpose(0, 1)  # (B, T, D) -> (T, B, D)
+        for weight, state_weight, bias, state_bias in self.weights:
+            both = torch.cat([bias, state_bias])
+            arguments = (of[None] for of in (weight, state_weight, both))
+            x = recurrent(x, *arguments, self.operator, self.n_cells)
+        return x.transpose(0, 1), None
+
+
+def _reordered(weight, gates):
+    parts = weight.chunk(len(gates))
+    return torch.cat([parts[gate] for gate in gates])
+
+
+def with_onnx_layers(module):
+    """The module with every recurrent one in it replaced by RecurrentLayers, in place."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.RNNBase):
+            setattr(module, name, RecurrentLayers(child))
+        else:
+            with_onnx_layers(child)
+    return module
+
+
+TRANSLATIONS = {torch.ops.skts.recurrent.default: as_onnx}

@@ -247,11 +247,15 @@ class SelfAttention(nn.Module):
             return dot_product_weights(query, key)
         return only_of(dot_product_weights(query, key, mask[:, None]), mask)
 
+    def values(self, x, mask=None):
+        """What the weights average, (B, heads, S, head_size)."""
+        return self._heads(self.value, x)
+
     def forward(self, x, mask=None):
         heads = F.scaled_dot_product_attention(
             self._heads(self.query, x),
             self._heads(self.key, x),
-            self._heads(self.value, x),
+            self.values(x),
             attn_mask=None if mask is None else mask[:, None],
             dropout_p=self.dropout if self.training else 0.0,
         )

@@ -14,12 +14,14 @@ import skts
 from skts._net import SeriesNet
 from skts.discovery import all_estimators
 from skts.explain import (
+    attention_context,
     attention_weights,
     average_attention,
     class_activation_maps,
     convolution_filters,
     filter_outputs,
 )
+from skts.explain._calls import calls_of, own_net
 from skts.explain.layers import ATTENTION, times_of
 from skts.layers import AverageOverTime
 from skts.models.lstmfcn import AttentionCells
@@ -276,6 +278,29 @@ class TestAttention:
         monkeypatch.setattr(AttentionCells, "_attend", attend)
         est.predict(X)  # in one batch
         np.testing.assert_allclose(torch.cat(used, dim=1).numpy(), expected[:, 0], atol=1e-6)
+
+    @pytest.mark.parametrize("name", ["multihead", "causal", "CNN, after"])
+    def test_the_layer_gives_its_context(self, name):
+        cls, options, _ = WITH_ATTENTION[name]
+        est = fitted(cls, **options)
+        net = own_net(est)
+        (attention, *_) = [m for m in net.module_.modules() if isinstance(m, ATTENTION)]
+        ((_, _, output),) = calls_of(est, net, X[:8], attention)
+        context = torch.as_tensor(attention_context(est, X[:8])).float()
+        if name == "causal":
+            expected, output = context.sum(dim=1), output[0]
+        else:
+            expected = attention.out(context.transpose(1, 2).flatten(start_dim=2)).detach()
+        np.testing.assert_allclose(output.detach().numpy(), expected.numpy(), atol=1e-5)
+
+    def test_additive_context_averages_the_inputs(self):
+        est = fitted(skts.ALSTMFCNClassifier, X=UNEQUAL, dimension_shuffle=False)
+        context, weights = attention_context(est, UNEQUAL), attention_weights(est, UNEQUAL)
+        for i, x in enumerate(UNEQUAL):
+            n = x.shape[1]
+            expected = weights[i, 0, :n, :n] @ x.T
+            np.testing.assert_allclose(context[i, 0, :n], expected, atol=1e-6)
+            assert np.isnan(context[i, 0, n:]).all()
 
     @pytest.mark.parametrize("series", [X, UNEQUAL], ids=["equal", "unequal"])
     def test_the_average_is_over_the_series_that_have_the_step(self, series):

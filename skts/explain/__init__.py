@@ -3,6 +3,7 @@
 from skts.explain.attributions import integrated_gradients, occlusion
 from skts.explain.importance import channel_importance
 from skts.explain.layers import (
+    attention_context,
     attention_weights,
     average_attention,
     convolution_filters,
@@ -11,6 +12,7 @@ from skts.explain.layers import (
 from skts.explain.maps import class_activation_maps
 
 __all__ = [
+    "attention_context",
     "attention_weights",
     "average_attention",
     "channel_importance",

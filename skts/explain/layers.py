@@ -136,7 +136,49 @@ def attention_weights(estimator, X, layer=0):
     >>> attention_weights(clf, X[:5]).shape
     (5, 2, 24, 24)
     """
-    return np.concatenate(list(_attention(estimator, X, layer)))
+    return np.concatenate([weights.numpy() for weights, _ in _attention(estimator, X, layer)])
+
+
+def attention_context(estimator, X, layer=0):
+    """What each step of a sequence takes from those that it looks at: the attention's context.
+
+    That is the average, by the attention weights, of what the layer reads: of its inputs themselves
+    in additive attention, where it enters the gates beside the step's own input [1]_; else of a
+    head's values, which are computed from them.
+
+    Parameters
+    ----------
+    estimator, X, layer
+        As of attention_weights.
+
+    Returns
+    -------
+    ndarray of shape (n, n_heads, S, size), float64
+        `size` is that of the inputs in additive attention, else that of a head. Rows beyond the end
+        of a shorter series are NaN. The mean over the series of a class is the class's context.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        As attention_weights.
+
+    References
+    ----------
+    .. [1] F. Karim, S. Majumdar, H. Darabi, S. Chen (2018). LSTM fully convolutional networks for
+       time series classification. IEEE Access 6, 1662-1669.
+
+    Examples
+    --------
+    >>> from skts import ALSTMClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import attention_context
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = ALSTMClassifier(max_epochs=1, n_heads=2, n_cells=8, random_state=0).fit(X, y)
+    >>> attention_context(clf, X[:5]).shape
+    (5, 2, 24, 8)
+    """
+    attended = _attention(estimator, X, layer)
+    return np.concatenate([(weights @ values).numpy() for weights, values in attended])
 
 
 def average_attention(estimator, X, layer=0):
@@ -169,22 +211,24 @@ def average_attention(estimator, X, layer=0):
     (2, 24, 24)
     """
     total = n_series = 0.0
-    for weights in _attention(estimator, X, layer):
-        total = total + np.nansum(weights, axis=0)
-        n_series = n_series + np.isfinite(weights).sum(axis=0)
+    for weights, _ in _attention(estimator, X, layer):
+        total = total + weights.nansum(dim=0).numpy()
+        n_series = n_series + weights.isfinite().sum(dim=0).numpy()
     return total / n_series
 
 
 def _attention(estimator, X, layer):
-    """The attention weights of each batch of series."""
+    """Of each batch of series the attention weights, and what they average, float64 tensors."""
     net = own_net(estimator)
     attention = _layer_of(estimator, net, ATTENTION, layer, "attention layers", "layer")
     for inputs, arguments, _ in calls_of(estimator, net, X, attention):
+        n = len(inputs["x"])
         with torch.no_grad():
-            weights = attention.weights(*arguments).double()[: len(inputs["x"])]
+            weights = attention.weights(*arguments).double()[:n]
+            values = attention.values(*arguments).double()[:n]
         if isinstance(attention, CausalAttention) and "lengths" in inputs:
             weights = only_of(weights, padding_mask(inputs["lengths"], weights.shape[2]))
-        yield weights.cpu().numpy()
+        yield weights.cpu(), values.cpu()
 
 
 def _convolution(estimator, net, block):

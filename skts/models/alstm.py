@@ -80,9 +80,13 @@ class CausalAttention(nn.Module):
         causal = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
         return dot_product_weights(self._heads(self.query(x)), self._heads(self.key(x)), causal)
 
+    def values(self, x, state=None):
+        """What the weights average, (B, heads, T, n_cells)."""
+        return self._heads(torch.tanh(self.value(x)))
+
     def forward(self, x, state=None):
         query, key = self._heads(self.query(x)), self._heads(self.key(x))
-        value = self._heads(torch.tanh(self.value(x)))
+        value = self.values(x)
         n_new, mask, past = x.shape[1], None, Past.of([key, value])
         if state is not None:
             past = state.extended([key, value])

@@ -211,6 +211,10 @@ class AttentionCells(nn.Module):
         weights = torch.stack([weights for weights, _ in self._steps(x, lengths)], dim=2)
         return weights if lengths is None else only_of(weights, padding_mask(lengths, x.shape[1]))
 
+    def values(self, x, lengths=None):
+        """What the weights average, the inputs themselves, (B, 1, S, D)."""
+        return x[:, None]
+
     def _steps(self, x, lengths):
         """The attention (B, 1, S) and the state (B, n_cells) of each step."""
         mask = None if lengths is None else padding_mask(lengths, x.shape[1])  # (B, 1, S)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+__all__ = ["find_missing", "list_ucr", "load_ucr", "load_ucr_parts"]
+
 SPLITS = ("train", "test")
 
 
@@ -68,7 +70,8 @@ def load_ucr_parts(name, path=None):
 
     Parameters
     ----------
-    name, path
+    name : str
+    path : str or path, optional
         As of load_ucr.
 
     Returns
@@ -109,6 +112,11 @@ def list_ucr(path=None):
     -------
     list of str
 
+    Raises
+    ------
+    FileNotFoundError
+        Where `path` or ``SKTS_DATA`` is no folder.
+
     Examples
     --------
     >>> from skts.datasets import list_ucr
@@ -121,6 +129,16 @@ def list_ucr(path=None):
 
 def find_missing(names, path=None):
     """Those of the names that load_ucr does not find in `path`, or, without it, knows nothing of.
+
+    Parameters
+    ----------
+    names : list of str
+    path : str or path, optional
+        The archive's folder.
+
+    Returns
+    -------
+    list of str, sorted
 
     Examples
     --------

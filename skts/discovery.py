@@ -1,10 +1,12 @@
-"""Finds every estimator of the package by walking it; no list is kept by hand."""
+"""Finds every estimator and public name by walking the package; no list is kept by hand."""
 
 import importlib
 import inspect
 import pkgutil
 
 from sklearn.base import ClassifierMixin, RegressorMixin
+
+__all__ = ["all_estimators", "public_names"]
 
 KINDS = ("classifier", "regressor", "forecaster")
 
@@ -47,6 +49,40 @@ def all_estimators(kind=None):
             if defined_here and issubclass(cls, bases) and not inspect.isabstract(cls):
                 found[name] = cls
     return sorted(found.items())
+
+
+def public_names():
+    """Every public function, class and recipe of skts, by module.
+
+    Public is what the ``__all__`` of a module names, a module whose name has no leading underscore;
+    all else may change. sktime is imported, and what ``skts[bench]`` installs.
+
+    Returns
+    -------
+    dict of str to dict
+        For each module the shortest dotted name of each object, and the object. What several
+        modules name is in that of the longest name, once.
+
+    Examples
+    --------
+    >>> from skts.discovery import public_names
+    >>> sorted(public_names()["skts.persistence"])
+    ['skts.load', 'skts.save']
+    """
+    package = importlib.import_module("skts")
+    made_on_demand = {"skts.adapters.aeon", "skts.adapters.sktime"}
+    found = {}
+    for module in (package, *_public_modules(package, made_on_demand)):
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if not inspect.ismodule(thing):
+                found.setdefault(id(thing), []).append((module.__name__, name, thing))
+    of_module = {}
+    for named in found.values():
+        shortest = min(named, key=lambda entry: len(entry[0]))
+        longest = max(named, key=lambda entry: len(entry[0]))
+        of_module.setdefault(longest[0], {})[f"{shortest[0]}.{shortest[1]}"] = shortest[2]
+    return of_module
 
 
 def _base_of(kind):

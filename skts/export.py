@@ -16,6 +16,8 @@ from skts._tensors import padding_mask
 from skts.base import SeriesEstimator
 from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
 
+__all__ = ["export_onnx", "exported_program"]
+
 
 class Deployed(nn.Module):
     """A fitted network with all that predictions are made of: series in, answers out.
@@ -150,7 +152,7 @@ def exported_program(estimator, *, dynamic_time=False):
 
     Parameters
     ----------
-    estimator
+    estimator : classifier, regressor or seed ensemble of skts
         As of export_onnx.
     dynamic_time : bool, default=False
         As of export_onnx, but torch.export unrolls every recurrent layer: FCN, ALSTM and CNN can.

@@ -19,6 +19,8 @@ from skts._files import check_digest, from_plain, read_file, to_plain, write_fil
 from skts._training import net_with_weights
 from skts._validation import input_options
 
+__all__ = ["load", "save"]
+
 FORMAT = 1
 ENTRY = "skts"
 #: What may come of an entry that save did not write.
@@ -45,12 +47,39 @@ class Persistent(Storable):
     """Mixin with `save` and `load`; sktime's estimators have a `save` of their own."""
 
     def save(self, path):
-        """Write the fitted estimator to a file; see skts.save."""
+        """Write the fitted estimator to a file; skts.save says more.
+
+        Parameters
+        ----------
+        path : str or path
+            An existing file is replaced.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As skts.save.
+        """
         save(self, path)
 
     @classmethod
     def load(cls, path, *, device=None):
-        """Read an estimator of this class from a file; see skts.load."""
+        """Read an estimator of this class from a file; skts.load says more.
+
+        Parameters
+        ----------
+        path : str or path
+        device : {"auto", "cpu", "cuda", "cuda:N"}, optional
+            Takes the place of the estimator's `device`.
+
+        Returns
+        -------
+        estimator
+
+        Raises
+        ------
+        OSError, ValueError
+            As skts.load, and where the file holds an estimator of another class.
+        """
         estimator = load(path, device=device)
         if not isinstance(estimator, cls):
             raise ValueError(
@@ -204,6 +233,16 @@ def load(path, *, device=None):
     ValueError
         Where it is no file of skts, is damaged or was changed, or needs another version; or where
         the device is not there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, skts
+    >>> from skts.datasets import load_ucr
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fcn.skts"
+    >>> skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y).save(path)
+    >>> skts.load(path, device="cpu").classes_.tolist()
+    ['1', '2']
     """
     header, tensors = read_file(Path(path), ENTRY, "skts.save")
     try:

@@ -9,6 +9,14 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from skts.explain import average_attention, class_activation_maps, filter_outputs
 from skts.explain.layers import times_of
 
+__all__ = [
+    "plot_attention",
+    "plot_class_activation",
+    "plot_confusion_matrix",
+    "plot_filter",
+    "plot_learning_curves",
+]
+
 
 def plot_class_activation(estimator, x, label=None, *, channel=0, ax=None):
     """One series as a line, coloured by its class activation map.

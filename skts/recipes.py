@@ -7,6 +7,15 @@ not have.
 
 import torch
 
+__all__ = [
+    "columbia2024",
+    "columbia2024_refined",
+    "columbia2024_replication",
+    "karim2017",
+    "karim2017_refined",
+    "swartz2025",
+]
+
 _ADAM = {
     "optimizer": torch.optim.Adam,
     "lr": 1e-3,

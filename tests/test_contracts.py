@@ -19,11 +19,13 @@ import skts.forecasting
 from skts._options import SeriesTrainingParams
 from skts.base import SeriesEstimator
 from skts.discovery import KINDS, all_estimators
+from tests import forecasts
 from tests.settings import EXPECTED_FAILED_CHECKS, of_full_size, small
 
 FOUND = all_estimators(["classifier", "regressor"])
 ESTIMATORS = [small(cls) for _, cls in FOUND]
 CLASSES = [pytest.param(cls, id=name) for name, cls in FOUND]
+FORECASTERS = [pytest.param(cls, id=name) for name, cls in all_estimators("forecaster")]
 NETWORKS = [param for param in CLASSES if issubclass(param.values[0], SeriesEstimator)]
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.arange(20) % 2
@@ -75,20 +77,32 @@ def test_takes_keywords_with_the_training_options_of_all(cls):
         assert parameters[name].default is parameter.default
 
 
+@pytest.mark.parametrize("cls", FORECASTERS)
+def test_forecaster_documents_every_option_and_fitted_attribute(cls):
+    series = forecasts.panel((0, forecasts.Y), (1, forecasts.Y))
+    forecaster = forecasts.small(cls, max_epochs=1, warm_start=True, calibration_fraction=0.4)
+    check_documentation(forecaster.pretrain(series).fit(forecasts.Y))
+
+
+def check_documentation(fitted):
+    cls = type(fitted)
+    doc = cls.__doc__
+    documented = re.search(r"Parameters\n-+\n(.*?)\n\n", doc, flags=re.DOTALL).group(1)
+    names = re.findall(r"^(\w+) : ", documented, flags=re.MULTILINE)
+    assert sorted(names) == sorted(fitted.get_params(deep=False))
+    attributes = doc[doc.index("Attributes\n") :]
+    for name in vars(fitted):
+        if name.endswith("_"):
+            assert re.search(rf"^(\w+, )*{name}\b", attributes, flags=re.MULTILINE), name
+    assert cls.paper in re.sub(r"\s+", " ", doc)
+    assert max(map(len, doc.splitlines())) <= 100
+    assert len(cls.paper) > 40
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 class TestEstimator:
     def test_documents_every_option_and_fitted_attribute(self, cls):
-        doc = cls.__doc__
-        documented = re.search(r"Parameters\n-+\n(.*?)\n\n", doc, flags=re.DOTALL).group(1)
-        names = re.findall(r"^(\w+) : ", documented, flags=re.MULTILINE)
-        assert sorted(names) == sorted(small(cls).get_params(deep=False))
-        attributes = doc[doc.index("Attributes\n") :]
-        for name in vars(small(cls, max_epochs=1).fit(X, Y)):
-            if name.endswith("_"):
-                assert re.search(rf"^(\w+, )*{name}\b", attributes, flags=re.MULTILINE), name
-        assert cls.paper in re.sub(r"\s+", " ", doc)
-        assert max(map(len, doc.splitlines())) <= 100
-        assert len(cls.paper) > 40
+        check_documentation(small(cls, max_epochs=1).fit(X, Y))
 
     def test_checks_every_option(self, cls):
         for name in small(cls).get_params(deep=False):

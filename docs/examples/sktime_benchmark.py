@@ -1,11 +1,15 @@
-"""Networks of skts beside sktime's classical methods, in sktime's own benchmarking harness.
+"""
+In sktime's benchmarking harness
+================================
+
+Networks of skts beside sktime's classical methods, as a script of some minutes::
 
     python docs/examples/sktime_benchmark.py --out results [--epochs 100] [--folds 3]
 
 Cross-validates seven classifiers on four data sets that sktime ships. Every finished pair of
 classifier and data set is kept in a file of OUT: the same command again runs the rest alone. Then
 prints accuracies and average ranks, and draws the critical-difference diagram as OUT/ranks.svg.
-MiniRocket needs numba and the diagram matplotlib: pip install "skts[bench]"
+MiniRocket needs numba and the diagram matplotlib: ``pip install "skts[bench]"``
 """
 
 import argparse
@@ -85,7 +89,7 @@ def run(out, *, epochs=100, folds=3, loaders=LOADERS):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--out", required=True, help="folder for results and diagram")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--folds", type=int, default=3)

@@ -1,5 +1,7 @@
 """skts estimators in the worlds of sktime and aeon, which are imported only when asked for."""
 
+__all__ = ["to_aeon", "to_sktime"]
+
 
 def to_sktime(estimator):
     """The same estimator as a classifier or regressor of sktime.

@@ -18,8 +18,7 @@ FOREIGN = "sktime:"
 
 def recipe_names():
     """Names of the recipes."""
-    found = [name for name, value in vars(recipes).items() if isinstance(value, dict)]
-    return sorted(name for name in found if not name.startswith("_"))
+    return sorted(recipes.__all__)
 
 
 @functools.cache

@@ -12,20 +12,27 @@ from skts.benchmark.estimators import full_name, has_option, is_own, make, recip
 class Run:
     """One training and its scores on the test split: one row of the results.
 
-    Attributes
+    Parameters
     ----------
     dataset : str
     estimator : str
-        See skts.benchmark.estimators.
-    recipe : str or None
+        A name that ``skts list`` prints, or ``"sktime:NAME(option=value)"``.
+    recipe : str or None, default=None
         A name of skts.recipes.
-    options : tuple of (name, value)
+    options : tuple of (name, value), default=()
         Beside the recipe and the estimator's defaults.
-    candidates : tuple of (name, values)
+    candidates : tuple of (name, values), default=()
         Options that are chosen by cross-validation on the training split.
-    seed : int
-    resample : int
+    seed : int, default=0
+    resample : int, default=0
         0 is the archive's own split; others are drawn from both its parts, stratified by class.
+
+    Examples
+    --------
+    >>> from skts.benchmark import Run
+    >>> run = Run(dataset="GunPoint", estimator="FCNClassifier", options=(("max_epochs", 2),))
+    >>> run.model
+    'FCNClassifier max_epochs=2'
     """
 
     dataset: str
@@ -59,7 +66,10 @@ def plan_runs(
 
     Parameters
     ----------
-    datasets, estimators : list of str
+    datasets : list of str
+        Names of the archive's data sets.
+    estimators : list of str
+        As of Run; ``Classifier`` may be left out.
     recipe : str, optional
         A name of skts.recipes, for the estimators of skts.
     fixed : dict, optional
@@ -69,7 +79,9 @@ def plan_runs(
     select : list of str, optional
         Names in `grid` that one run chooses on the training split, by cross-validation.
     seeds : int, default=1
+        How many: 0, 1 and so on.
     resamples : list of int, default=(0,)
+        As of Run.
 
     Returns
     -------
@@ -79,6 +91,13 @@ def plan_runs(
     ------
     ValueError
         Where an estimator, recipe or option is unknown, or an option has an unfit value.
+
+    Examples
+    --------
+    >>> from skts.benchmark import plan_runs
+    >>> runs = plan_runs(["GunPoint"], ["FCN"], grid={"lr": [1e-3, 5e-3]}, seeds=2)
+    >>> len(runs), runs[0].model
+    (4, 'FCNClassifier lr=0.001')
     """
     fixed, grid, select = fixed or {}, grid or {}, sorted(set(select))
     estimators = list(dict.fromkeys(map(full_name, estimators)))

@@ -16,6 +16,21 @@ class Store:
 
     A line counts once its end is written. What a process that was killed left half written is cut
     off by the next one that adds rows; one at a time may do that.
+
+    Parameters
+    ----------
+    folder : str or path
+        Need not be there yet.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skts.benchmark import Store
+    >>> store = Store(tempfile.mkdtemp())
+    >>> with store.writing():
+    ...     store.add({"key": "a", "accuracy": 0.5}, {})
+    >>> store.rows()
+    [{'key': 'a', 'accuracy': 0.5}]
     """
 
     def __init__(self, folder):
@@ -26,7 +41,17 @@ class Store:
         return self.folder / ROWS
 
     def rows(self):
-        """The last row of each run, in the order in which the runs came first."""
+        """The last row of each run, in the order in which the runs came first.
+
+        Returns
+        -------
+        list of dict
+
+        Raises
+        ------
+        ValueError
+            Where a line is damaged.
+        """
         if not self._file.exists():
             return []
         *lines, _ = self._file.read_bytes().split(b"\n")  # behind the last end: nothing, or half
@@ -42,13 +67,28 @@ class Store:
         return list(found.values())
 
     def predictions(self, key):
-        """The arrays of a run, see skts.benchmark.run.execute: a dict."""
+        """What a run predicted.
+
+        Parameters
+        ----------
+        key : str
+            Of the run.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Labels, probabilities and losses by epoch.
+        """
         with np.load(self.folder / "predictions" / f"{key}.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
     @contextlib.contextmanager
     def writing(self):
         """For the time in which this process may add rows.
+
+        Yields
+        ------
+        Store
 
         Raises
         ------
@@ -79,7 +119,20 @@ class Store:
             file.truncate(file.read().rfind(b"\n") + 1)
 
     def add(self, row, arrays):
-        """Add a row, and first its predictions, so that no row is without them."""
+        """Add a row, and first its predictions, so that no row is without them.
+
+        Parameters
+        ----------
+        row : dict
+            With the ``key`` of the run.
+        arrays : dict of str to ndarray
+            What `predictions` gives back.
+
+        Raises
+        ------
+        OSError
+            Where the folder cannot be written to.
+        """
         try:
             self._add(row, arrays)
         except OSError as error:

@@ -65,6 +65,15 @@ def run_study(
         data under the same name; or `device` is not there.
     ModuleNotFoundError
         Where `scheduler` is given, and ``distributed`` is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skts.benchmark import plan_runs, run_study
+    >>> runs = plan_runs(["ItalyPowerDemand"], ["FCN"], fixed={"max_epochs": 2})
+    >>> (row,) = run_study(runs, tempfile.mkdtemp()).rows()
+    >>> row["dataset"], row["status"]
+    ('ItalyPowerDemand', 'done')
     """
     if n_jobs < 1 or (scheduler is not None and n_jobs != 1):
         raise ValueError(

@@ -118,15 +118,75 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, Storable, ABC):
         return restored(cls, plain, tensors, device)
 
     def fit(self, y, X=None, fh=None):
+        """Learn to forecast a series, or several.
+
+        Parameters
+        ----------
+        y : series, frame or panel of sktime
+            A column for each variable; of a panel all series share one network.
+        X : frame or panel of sktime, optional
+            Exogenous series, on the index of `y`.
+        fh : int, list of int or ForecastingHorizon, optional
+            Steps ahead; needed here with ``strategy="direct"``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an option, `y`, `X` or `fh` is not as described. A forecaster fitted before stays
+            as it was.
+        """
         with unchanged_on_error(self):
             return super().fit(y, X=X, fh=fh)
 
     def update(self, y, X=None, update_params=True):
+        """Take in later values, and train one epoch over the history.
+
+        Parameters
+        ----------
+        y : series, frame or panel of sktime
+            Values behind those known; a series that is new is added.
+        X : frame or panel of sktime, optional
+            As in `fit`.
+        update_params : bool, default=True
+            False: the values are taken in, the network stays as it is.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`.
+        """
         with unchanged_on_error(self):
             self._converter_store_y = {}  # sktime writes in it before anything can fail
             return super().update(y, X=X, update_params=update_params)
 
     def pretrain(self, y, X=None, fh=None):
+        """Learn from many series what `fit` then takes for another one.
+
+        Parameters
+        ----------
+        y : panel of sktime
+        X : panel of sktime, optional
+            Exogenous series.
+        fh : int, list of int or ForecastingHorizon, optional
+            As in `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`.
+        """
         with unchanged_on_error(self):
             return super().pretrain(y, X=X, fh=fh)
 

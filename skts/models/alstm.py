@@ -190,6 +190,23 @@ class SequenceLSTM(SequenceNetwork):
 
     Shape:
         x (B, C, T), state=None -> (B, n_outputs, T), state
+
+    Parameters
+    ----------
+    n_channels, n_outputs : int
+    n_cells : int, default=32
+        Width of every layer.
+    n_layers : int, default=2
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import SequenceLSTM
+    >>> network = SequenceLSTM(3, 1)
+    >>> outputs, state = network(torch.zeros(2, 3, 24))
+    >>> outputs.shape
+    torch.Size([2, 1, 24])
+    >>> outputs, state = network(torch.zeros(2, 3, 1), state=state)  # the next step
     """
 
     def __init__(self, n_channels, n_outputs, *, n_cells=32, n_layers=2):
@@ -201,6 +218,25 @@ class ALSTM(SequenceNetwork):
 
     Shape:
         x (B, C, T), state=None -> (B, n_outputs, T), state
+
+    Parameters
+    ----------
+    n_channels, n_outputs : int
+    n_cells : int, default=32
+        Width of every layer.
+    n_heads : int, default=4
+        Of each layer; summed.
+    n_layers : int, default=2
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import ALSTM
+    >>> network = ALSTM(3, 1)
+    >>> outputs, state = network(torch.zeros(2, 3, 24))
+    >>> outputs.shape
+    torch.Size([2, 1, 24])
+    >>> outputs, state = network(torch.zeros(2, 3, 1), state=state)  # the next step
     """
 
     def __init__(self, n_channels, n_outputs, *, n_cells=32, n_heads=4, n_layers=2):
@@ -211,11 +247,31 @@ class ALSTM(SequenceNetwork):
 class LSTMALSTM(SequenceNetwork):
     """LSTM and ALSTM layers combined, linear layer.
 
-    `combination` is "parallel" (both read the series), "lstm_alstm" (ALSTM reads the series and
-    what the LSTM gives) or "alstm_lstm" (the other way round).
-
     Shape:
         x (B, C, T), state=None -> (B, n_outputs, T), state
+
+    Parameters
+    ----------
+    n_channels, n_outputs : int
+    combination : {"parallel", "lstm_alstm", "alstm_lstm"}, default="parallel"
+        Both read the series; ALSTM reads the series and what the LSTM gives; the other way
+        round.
+    n_cells : int, default=32
+        Width of every layer.
+    n_heads : int, default=4
+        Of each ALSTM layer; summed.
+    n_layers : int, default=2
+        Of each kind.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import LSTMALSTM
+    >>> network = LSTMALSTM(3, 1)
+    >>> outputs, state = network(torch.zeros(2, 3, 24))
+    >>> outputs.shape
+    torch.Size([2, 1, 24])
+    >>> outputs, state = network(torch.zeros(2, 3, 1), state=state)  # the next step
     """
 
     def __init__(

@@ -82,6 +82,9 @@ class HiddenHead(nn.Module):
 class CNN(nn.Module):
     """Convolutions with max-pooling, with self-attention on the series or on the feature maps.
 
+    Shape:
+        x (B, C, T), lengths (B,) or None (with pooling="average") -> (B, n_outputs)
+
     Parameters
     ----------
     n_channels, n_timepoints, n_outputs : int
@@ -99,8 +102,12 @@ class CNN(nn.Module):
     pooling : {"flatten", "average"}, default="flatten"
     dropout : float, default=0.25
 
-    Shape:
-        x (B, C, T), lengths (B,) or None (with pooling="average") -> (B, n_outputs)
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import CNN
+    >>> CNN(3, 24, 2)(torch.zeros(8, 3, 24)).shape
+    torch.Size([8, 2])
     """
 
     def __init__(
@@ -168,6 +175,9 @@ class CNN(nn.Module):
 class LSTM(nn.Module):
     """A stack of LSTM layers, all hidden states kept, with self-attention before or after.
 
+    Shape:
+        x (B, C, T), lengths (B,) or None (with pooling="average") -> (B, n_outputs)
+
     Parameters
     ----------
     n_channels, n_timepoints, n_outputs : int
@@ -185,8 +195,12 @@ class LSTM(nn.Module):
     dropout : float or None, default=None
         None: the paper's, which is 0.25 with attention and 0 without.
 
-    Shape:
-        x (B, C, T), lengths (B,) or None (with pooling="average") -> (B, n_outputs)
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import LSTM
+    >>> LSTM(3, 24, 2)(torch.zeros(8, 3, 24)).shape
+    torch.Size([8, 2])
     """
 
     def __init__(

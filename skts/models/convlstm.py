@@ -12,6 +12,10 @@ from skts.layers import Linear, check_one_each, glorot_, init_recurrent, last_st
 class ConvLSTM(nn.Module):
     """Convolutions without padding, an LSTM over what they give, a linear layer on its last state.
 
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs); T and every length of at least
+        `min_timepoints` of the convolutions
+
     Parameters
     ----------
     n_channels, n_timepoints, n_outputs : int
@@ -21,9 +25,12 @@ class ConvLSTM(nn.Module):
     dropout : float, default=0.0
         After each convolution and on the LSTM's last state.
 
-    Shape:
-        x (B, C, T), lengths (B,) or None -> (B, n_outputs); T and every length of at least
-        :func:`min_timepoints` of the convolutions
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import ConvLSTM
+    >>> ConvLSTM(3, 24, 2)(torch.zeros(8, 3, 24)).shape
+    torch.Size([8, 2])
     """
 
     def __init__(

@@ -12,6 +12,19 @@ class FCN(nn.Module):
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+
+    Parameters
+    ----------
+    n_channels, n_outputs : int
+    filters, kernel_sizes : tuple of int
+        One entry for each convolution block.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import FCN
+    >>> FCN(3, 2)(torch.zeros(8, 3, 24)).shape
+    torch.Size([8, 2])
     """
 
     def __init__(self, n_channels, n_outputs, *, filters=(128, 256, 128), kernel_sizes=(8, 5, 3)):

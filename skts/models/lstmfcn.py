@@ -27,6 +27,9 @@ class LSTMFCN(nn.Module):
     ALSTM-FCN, `squeeze_excite` MLSTM-FCN, both MALSTM-FCN. The replication of the Columbia study
     has kernels of 8, `residual` and, for attention, ``"multihead"``.
 
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+
     Parameters
     ----------
     n_channels, n_timepoints, n_outputs : int
@@ -48,8 +51,12 @@ class LSTMFCN(nn.Module):
     residual : bool, default=False
         Add the input of each convolution block to its output.
 
-    Shape:
-        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import LSTMFCN
+    >>> LSTMFCN(3, 24, 2)(torch.zeros(8, 3, 24)).shape
+    torch.Size([8, 2])
     """
 
     def __init__(

@@ -17,6 +17,9 @@ class SELSTMFCN(nn.Module):
     Every convolution block has squeeze-excite inside and a residual connection around it; the
     branches meet in a wide hidden layer: Linear -> ReLU -> batch normalisation -> dropout.
 
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+
     Parameters
     ----------
     n_channels, n_timepoints, n_outputs : int
@@ -34,8 +37,12 @@ class SELSTMFCN(nn.Module):
     attention : {None, "multihead"}, default=None
     n_heads : int, default=4
 
-    Shape:
-        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+    Examples
+    --------
+    >>> import torch
+    >>> from skts.models import SELSTMFCN
+    >>> SELSTMFCN(3, 24, 2)(torch.zeros(8, 3, 24)).shape
+    torch.Size([8, 2])
     """
 
     def __init__(

@@ -38,6 +38,17 @@ def write_report(folder, out, *, against=None, models=None, curves=None):
     ------
     ValueError
         Where there is nothing to compare, or a name is unknown.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skts.benchmark import plan_runs, run_study
+    >>> from skts.benchmark.report import write_report
+    >>> folder = tempfile.mkdtemp()
+    >>> runs = plan_runs(["UnitTest"], ["FCN", "ConvLSTM"], fixed={"max_epochs": 1})
+    >>> store = run_study(runs, folder)
+    >>> write_report(folder, f"{folder}/report").name
+    'report.html'
     """
     if against not in (None, "published"):
         raise ValueError(f"against must be 'published' or None, got {against!r}")

@@ -1,0 +1,49 @@
+"""The documentation: ``python -m sphinx -W --keep-going -b html docs OUT``. Needs no network."""
+
+import os
+import sys
+from pathlib import Path
+
+# one thread for the examples: the same numbers everywhere, and no waiting for cores that are busy
+os.environ |= {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+
+import skts  # and with it torch, which looks at the environment once
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "skts"
+author = "skts developers"
+version = release = skts.__version__
+extensions = [
+    "api_pages",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "examples"]
+nitpicky = True
+default_role = "code"
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"  # the docstrings tell the types
+numpydoc_show_class_members = False  # the pages list the methods
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "backreferences_dir": "gallery/uses",
+    "doc_module": ("skts",),
+    "reference_url": {"skts": None},
+    "abort_on_example_error": True,
+    "ignore_repr_types": "matplotlib|list",
+    "show_memory": False,
+    "show_signature": False,
+    "download_all_examples": False,
+    "write_computation_times": False,  # a page with scripts from the network
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skts"
+html_theme_options = {"navbar_align": "left", "secondary_sidebar_items": ["page-toc"]}
+html_copy_source = False

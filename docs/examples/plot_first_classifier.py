@@ -1,0 +1,47 @@
+"""
+A first classifier
+==================
+
+An LSTM-FCN learns to tell winter days from summer days by the electricity demand of each hour.
+The data set is ItalyPowerDemand of the UCR archive, 67 days to learn from and 1029 to be tested
+on.
+"""
+
+from matplotlib import pyplot as plt
+
+from skts import LSTMFCNClassifier
+from skts.datasets import load_ucr_parts
+from skts.plotting import plot_learning_curves
+
+(X_train, y_train), (X_test, y_test) = load_ucr_parts("ItalyPowerDemand")
+X_train.shape, X_test.shape, sorted(set(y_train.tolist()))
+
+# %%
+# Series of one length are rows of a table. The archive has standardised each of them.
+
+fig, ax = plt.subplots(layout="constrained")
+for label, color in {"1": "#0072b2", "2": "#d55e00"}.items():
+    days = X_train[y_train == label]
+    ax.plot(days.T, color=color, alpha=0.15)
+    ax.plot(days.mean(axis=0), color=color, linewidth=3, label=f"class {label}, mean")
+ax.set(xlabel="hour of the day", ylabel="demand, standardised", title="The training series")
+ax.legend()
+
+# %%
+# Without ``max_epochs`` training goes on until the training loss is low, for 350 epochs at most.
+# Here it has 50.
+
+clf = LSTMFCNClassifier(max_epochs=50, random_state=0).fit(X_train, y_train)
+print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
+
+# %%
+# ``history_`` has the loss of each epoch. The learning rate rises first and falls to zero at the
+# end, so the loss settles.
+
+ax = plot_learning_curves(clf)
+ax.set_title("LSTM-FCN on ItalyPowerDemand")
+
+# %%
+# ``predict_proba`` gives a probability for each class, in the order of ``classes_``.
+
+clf.classes_, clf.predict_proba(X_test[:3]).round(3)

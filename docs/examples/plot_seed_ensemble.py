@@ -1,0 +1,42 @@
+"""
+Several seeds, averaged
+=======================
+
+Two trainings that differ in their seed alone do not predict the same. A seed ensemble averages
+their probabilities.
+"""
+
+import numpy as np
+from matplotlib import pyplot as plt
+from sklearn.metrics import log_loss
+
+from skts import FCNClassifier, SeedEnsembleClassifier
+from skts.datasets import load_ucr_parts
+
+(X_train, y_train), (X_test, y_test) = load_ucr_parts("GunPoint")
+member = FCNClassifier(filters=(32, 64, 32), max_epochs=40, random_state=0)
+ensemble = SeedEnsembleClassifier(member, n_estimators=5).fit(X_train, y_train)
+
+# %%
+# Each member is there as ``estimators_``.
+
+probabilities = [m.predict_proba(X_test) for m in ensemble.estimators_]
+names = [f"seed {i}" for i in range(5)] + ["all five"]
+probabilities.append(ensemble.predict_proba(X_test))
+accuracy = [np.mean(ensemble.classes_[p.argmax(axis=1)] == y_test) for p in probabilities]
+loss = [log_loss(y_test, p, labels=ensemble.classes_) for p in probabilities]
+for row in zip(names, accuracy, loss, strict=True):
+    print("{:10} accuracy {:.3f}, log loss {:.3f}".format(*row))
+
+# %%
+# An ensemble need not be better than its best member, which one cannot know beforehand; it is
+# seldom as bad as the worst.
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+colors = ["#0072b2"] * 5 + ["#d55e00"]
+for ax, values, what in zip(axes, (accuracy, loss), ("accuracy", "log loss"), strict=True):
+    bars = ax.bar(names, values, color=colors)
+    ax.margins(y=0.15)
+    ax.bar_label(bars, fmt="%.2f")
+    ax.tick_params(axis="x", rotation=45)
+    ax.set(xlabel="member", ylabel=f"{what} on the test series")

@@ -13,7 +13,7 @@ from skts.base import SeriesEstimator
 def channel_importance(estimator, X, y, *, n_repeats=10, scoring=None, random_state=None):
     """How much the score drops where a channel is permuted among the series [1]_, [2]_.
 
-    What :func:`sklearn.inspection.permutation_importance` does with the columns of a table.
+    What ``sklearn.inspection.permutation_importance`` does with the columns of a table.
     Channels that tell the same thing stand in for each other: each of them alone may then seem to
     matter little.
 

@@ -1,10 +1,12 @@
 """Files of weights and plain data: safetensors and JSON, whole or not there, nothing executed."""
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,8 @@ def read_file(path, entry, writer):
     try:
         with safe_open(path, framework="pt") as file:
             found = (file.metadata() or {}).get(entry)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+            # copies: what it gives lies in the mapped file, unaligned, and would keep it mapped
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
             f"{path} was not written by {writer}, or is damaged ({n_bytes} bytes): {error}"
@@ -79,9 +82,12 @@ def _replace(path, content):
 
 
 def remove_file(path):
-    """Remove a file, and what killed writers of it left behind."""
-    for left in [path, *path.parent.glob(f".{path.name}.*.half")]:
-        left.unlink(missing_ok=True)
+    """Remove a file, and what killed writers of it left behind: halves that are an hour old."""
+    path.unlink(missing_ok=True)
+    for half in path.parent.glob(f".{path.name}.*.half"):
+        with contextlib.suppress(FileNotFoundError):  # its writer is alive
+            if time.time() - half.stat().st_mtime > 3600:
+                half.unlink()
 
 
 def to_plain(name, value, tensors=None):

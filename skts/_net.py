@@ -12,6 +12,7 @@ from skorch.dataset import get_len
 from skorch.helper import predefined_split
 
 from skts._callbacks import OWN_CALLBACKS, BestWeights, overrides
+from skts._checkpoint import Checkpoint
 from skts._tensors import Batches, CapturedStep, SeriesDataset
 
 #: Values in one batch where nothing is differentiated and batch_size series have fewer: on the CPU
@@ -76,7 +77,8 @@ class SeriesNet(NeuralNet):
         return self
 
     def _users_callbacks(self):
-        own = {type(callback) for _, callback in self._default_callbacks} | OWN_CALLBACKS
+        own = {type(callback) for _, callback in self._default_callbacks}
+        own |= OWN_CALLBACKS | {Checkpoint}
         return [callback for _, callback in self.callbacks_ if type(callback) not in own]
 
     def _is_watched(self):

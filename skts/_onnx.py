@@ -38,16 +38,29 @@ def as_onnx(x, weight, state_weight, bias, operator, n_cells):
     return op.Squeeze(states, op.Constant(value_ints=[1]))  # of directions there is one
 
 
+class NoState:
+    """In place of the last state, which networks for whole series do not read."""
+
+    def __iter__(self):
+        raise ValueError("a network that reads the state of a recurrent layer cannot be exported")
+
+
 class RecurrentLayers(nn.Module):
     """The layers of a recurrent module of torch, with the weights in ONNX's order.
 
     Shape:
-        x (B, T, D) -> (B, T, n_cells), None in place of the state
+        x (B, T, D) -> (B, T, n_cells), NoState
     """
 
     def __init__(self, rnn):
         super().__init__()
         kind = next(kind for kind in GATES if isinstance(rnn, kind))
+        is_plain = rnn.batch_first and rnn.bias and not rnn.bidirectional and rnn.proj_size == 0
+        if not is_plain or getattr(rnn, "nonlinearity", "tanh") != "tanh":
+            raise ValueError(
+                "a recurrent layer can be exported that has batch_first=True and biases, one "
+                f"direction and tanh, and no projection, got {rnn}"
+            )
         self.operator, self.n_cells = OPERATORS[kind], rnn.hidden_size
         self.weights = [
             [_reordered(weight.detach(), GATES[kind]) for weight in of_layer]
@@ -60,7 +73,7 @@ class RecurrentLayers(nn.Module):
             both = torch.cat([bias, state_bias])
             arguments = (of[None] for of in (weight, state_weight, both))
             x = recurrent(x, *arguments, self.operator, self.n_cells)
-        return x.transpose(0, 1), None
+        return x.transpose(0, 1), NoState()
 
 
 def _reordered(weight, gates):

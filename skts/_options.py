@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import re
+from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -29,9 +30,9 @@ PATH = Rule("a path", lambda v: isinstance(v, (str, os.PathLike)) and str(v) != 
 RANDOM_STATE = Rule("a numpy.random.RandomState", lambda v: isinstance(v, np.random.RandomState))
 
 
-def _as_python(value):
+def as_python(value):
     if isinstance(value, (tuple, list)):
-        return tuple(map(_as_python, value))
+        return tuple(map(as_python, value))
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -162,10 +163,10 @@ class TrainingParams(Params):
         rule=NONE | PATH,
         doc="A folder where `fit` keeps what it needs to go on, in a file for each training. "
         "Called again with the same options, data and versions after its process was killed, "
-        "`fit` goes on from there and ends with the weights it would have had, on the CPU to the "
-        "bit; `history_` has no single batches of the epochs before. Writing takes at most a "
-        "twentieth of the time; the file is removed at the end. Needs a `random_state`, and no "
-        "`callbacks`.",
+        "`fit` goes on from there and ends with the weights it would have had, on the CPU with as "
+        "many threads to the bit; `history_` has no single batches of the epochs before. Writing "
+        "takes at most a twentieth of the time; a training that has ended removes its file. Needs "
+        "an int as `random_state`, and no `callbacks`.",
     )
     verbose: int = param(
         default=0,
@@ -183,7 +184,7 @@ class TrainingParams(Params):
         """The options that are not of training, as a network takes them: plain Python numbers."""
         training = {field.name for field in dataclasses.fields(self._all_training)}
         names = [field.name for field in dataclasses.fields(self) if field.name not in training]
-        return {name: _as_python(getattr(self, name)) for name in names}
+        return {name: as_python(getattr(self, name)) for name in names}
 
     def _check_options(self):
         super()._check_options()
@@ -197,10 +198,10 @@ class TrainingParams(Params):
                 "checkpoint_dir cannot keep what callbacks remember: callbacks must be None with "
                 f"it, got {self.callbacks!r}"
             )
-        if self.checkpoint_dir is not None and self.random_state is None:
+        if self.checkpoint_dir is not None and not isinstance(self.random_state, Integral):
             raise ValueError(
                 "checkpoint_dir needs a training that can be told when it is started again: "
-                "random_state must be an int, got None"
+                f"random_state must be an int, got {self.random_state!r}"
             )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
-from skts._callbacks import Checkpoint, DivergenceCheck, callbacks_of
+from skts._callbacks import DivergenceCheck, callbacks_of
+from skts._checkpoint import Checkpoint
 from skts._files import to_plain
-from skts._options import PAPER_DECAY
+from skts._options import PAPER_DECAY, as_python
 from skts._tensors import (
     SeriesDataset,
     autocast_dtype,
@@ -135,7 +136,9 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         mean = data.weight.mean()  # the loss must not depend on the scale of weights
         data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
         if options.checkpoint_dir is not None:
-            checkpoint = Checkpoint(_checkpoint_file(options, data, valid, seed, previous))
+            checkpoint = Checkpoint(
+                _checkpoint_file(options, network, device, data, valid, seed, previous)
+            )
             callbacks.append(("checkpoint", checkpoint))
     with out_of_memory_named(options.batch_size), seeded(seed, device), kept:
         n_epochs = 1 if one_epoch else int(options.max_epochs)
@@ -161,16 +164,22 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         return net
 
 
-def _checkpoint_file(options, data, valid, seed, previous):
+def _checkpoint_file(options, network, device, data, valid, seed, previous):
     """The file of this training alone, in a folder that is made where it is not there."""
-    different = {"checkpoint_dir", "random_state", "verbose"}
+    import skts
+
+    different = {"checkpoint_dir", "random_state", "verbose", "device", "precision"}
     parameters = {
-        name: repr(value) if isinstance(value, type) else to_plain(name, value)
+        name: repr(value) if isinstance(value, type) else to_plain(name, as_python(value))
         for name, value in options.get_params(deep=False).items()
         if name not in different
     }
-    name = type(options).__name__
-    digest = hashlib.sha256(json.dumps([name, parameters, seed, torch.__version__]).encode())
+    cls = type(options)
+    shapes = [(name, [*shape]) for name, shape in _shapes(network).items()]
+    place = [str(device), str(autocast_dtype(options.precision, device, options._fast_in_bfloat16))]
+    versions = [skts.__version__, torch.__version__]
+    what = [cls.__module__, cls.__qualname__, parameters, shapes, seed, *place, *versions]
+    digest = hashlib.sha256(json.dumps(what).encode())
     arrays = [array for part in (data, valid) if part is not None for array in part.arrays()]
     if previous is not None:
         arrays += [tensor.cpu().numpy() for tensor in previous.module_.state_dict().values()]
@@ -180,7 +189,13 @@ def _checkpoint_file(options, data, valid, seed, previous):
             digest.update(np.ascontiguousarray(row))
     folder = Path(options.checkpoint_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{name}-{digest.hexdigest()[:16]}.checkpoint"
+    return folder / f"{cls.__name__}-{digest.hexdigest()[:16]}.checkpoint"
+
+
+def _shapes(network):
+    """Of the weights of the untrained module that `network` makes, by name, without memory."""
+    with torch.device("meta"):
+        return {name: weight.shape for name, weight in network().state_dict().items()}
 
 
 def made_net(options, make_net, network, device, callbacks, *, max_epochs):
@@ -206,9 +221,8 @@ def net_with_weights(options, make_net, network, weights, history):
     Raises ValueError where the weights are not those of the network.
     """
     device = resolve_device(options.device)
-    with torch.device("meta"):  # ahead of memory for weights that are not there
-        expected = {name: weight.shape for name, weight in network().state_dict().items()}
-    if expected != {name: weight.shape for name, weight in weights.items()}:
+    # ahead of memory for weights that are not there
+    if _shapes(network) != {name: weight.shape for name, weight in weights.items()}:
         raise ValueError(
             "the weights are of another architecture than the options give; options that were "
             "changed since fit must be set back"

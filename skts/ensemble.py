@@ -105,6 +105,7 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
             before stays as it was.
         """
         self._check_options()
+        self._check_told_again()
         if sample_weight is not None:
             fit_params["sample_weight"] = sample_weight
         seeds = {
@@ -119,6 +120,20 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
             delayed(member.fit)(X, y, **fit_params) for member in members
         )
         return self
+
+    def _check_told_again(self):
+        parameters = self.estimator.get_params(deep=True)
+        for name, folder in parameters.items():
+            seed = parameters.get(name.removesuffix("checkpoint_dir") + "random_state")
+            if (
+                name.endswith("checkpoint_dir")
+                and folder is not None
+                and not isinstance(seed, Integral)
+            ):
+                raise ValueError(
+                    "checkpoint_dir needs members that can be told when the ensemble is started "
+                    f"again: random_state of its estimator must be an int, got {seed!r}"
+                )
 
     def _stored(self):
         check_is_fitted(self)

@@ -28,7 +28,7 @@ class Deployed(nn.Module):
 
     def __init__(self, estimator):
         super().__init__()
-        self.network = estimator.net_.module_
+        self.network = estimator.net_.aside().module_.cpu()  # the estimator stays where it is
         self.normalizes = estimator._input_options.normalize == "series"
         self.classifies = is_classifier(estimator)
         if not self.classifies:
@@ -80,7 +80,9 @@ def export_onnx(estimator, path, *, dynamic_time=False):
     The model has the input ``x``, float32 (n, C, T) for any n, without missing values; where the
     training series differed in length also ``lengths``, int64 (n,), the series padded behind their
     ends. Its output is ``probabilities``, float32 (n, n_classes), or ``predictions``, float32 (n,).
-    Normalisation and softmax are inside. The entry ``skts`` of its metadata holds the classes.
+    Normalisation and softmax are inside; what was fitted in bfloat16 runs in float32. The entry
+    ``skts`` of its metadata holds the classes, and with `dynamic_time` the least number of time
+    points (``min_timepoints``).
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def export_onnx(estimator, path, *, dynamic_time=False):
         take any length themselves (LSTMFCN with ``dimension_shuffle=False``, CNN and LSTM with
         ``pooling="average"``, and FCN, ConvLSTM, ALSTM, LSTMALSTM), but for those whose attention
         goes over time step by step (ALSTMFCN, MALSTMFCN), which the exporter unrolls. CNN's must be
-        long enough for every max-pooling.
+        long enough for every max-pooling: 4 time points for two of them.
 
     Raises
     ------
@@ -139,11 +141,11 @@ def export_onnx(estimator, path, *, dynamic_time=False):
                 verbose=False,
             ).model
         except torch.onnx.OnnxExporterError as error:
-            raise ValueError(
-                f"the network of {type(estimator).__name__} cannot be exported: {error}"
-            ) from error
-    if is_classifier(estimator):
-        model.metadata_props["skts"] = json.dumps({"classes": estimator.classes_.tolist()})
+            raise ValueError(_refused(estimator, error)) from error
+    told = {"classes": estimator.classes_.tolist()} if is_classifier(estimator) else {}
+    if dynamic_time:
+        told["min_timepoints"] = _least(program)
+    model.metadata_props["skts"] = json.dumps(told)
     onnx_ir.save(model, Path(path))
 
 
@@ -186,14 +188,28 @@ def _program(estimator, module, example, shapes):
     with _quiet():
         try:
             return torch.export.export(module, (), kwargs=example, dynamic_shapes=shapes)
-        except torch._dynamo.exc.UserError as error:
-            if 2 not in shapes["x"]:
-                raise
+        except RuntimeError as error:  # torch's own errors of this are such
+            if "size()[2]" not in str(error):
+                raise ValueError(_refused(estimator, error)) from error
             raise ValueError(
                 f"this {type(estimator).__name__} cannot be exported for any number of time "
                 "points: its network is unrolled for inputs of shape "
                 f"{tuple(example['x'].shape)}. Use dynamic_time=False"
             ) from error
+
+
+def _refused(estimator, error):
+    """What says which operator it is stands at the root of the exporters' errors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    reason = str(error).strip().partition("\n")[0]
+    return f"the network of {type(estimator).__name__} cannot be exported: {reason}"
+
+
+def _least(program):
+    """The least number of time points that the program takes."""
+    (x,) = (node for node in program.graph.nodes if node.name == "x")
+    return int(program.range_constraints[x.meta["val"].shape[2].node.expr].lower)
 
 
 def _with_example(estimator, dynamic_time):
@@ -220,21 +236,15 @@ def _deployed(estimator):
     """The whole as a module, and the estimator that tells of its input."""
     if isinstance(estimator, SeriesEstimator):
         check_is_fitted(estimator)
-        return Deployed(_on_cpu(estimator)), estimator
+        return Deployed(estimator), estimator
     if isinstance(estimator, SeedEnsembleClassifier | SeedEnsembleRegressor):
         check_is_fitted(estimator)
         if all(isinstance(member, SeriesEstimator) for member in estimator.estimators_):
-            members = [_on_cpu(member) for member in estimator.estimators_]
-            return DeployedEnsemble(members), estimator.estimators_[0]
+            return DeployedEnsemble(estimator.estimators_), estimator.estimators_[0]
     raise TypeError(
         "expected a fitted classifier, regressor or ensemble of skts, got a "
         f"{type(estimator).__name__}. Of an adapter take its estimator_"
     )
-
-
-def _on_cpu(estimator):
-    """A copy on the CPU, the estimator itself left where it is."""
-    return type(estimator)._restored(*estimator._stored(), "cpu")
 
 
 @contextlib.contextmanager

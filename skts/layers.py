@@ -299,7 +299,7 @@ def last_step(x, lengths=None):
     """The last valid step of a sequence, (B, S, D) -> (B, D)."""
     if lengths is None:
         return x[:, -1]
-    return x[torch.arange(len(x), device=x.device), lengths - 1]
+    return x[torch.arange(x.shape[0], device=x.device), lengths - 1]  # len() would fix exports
 
 
 def check_one_of(name, value, allowed):

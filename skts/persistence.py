@@ -9,6 +9,7 @@ import copyreg
 import importlib
 import json
 import platform
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from skts._files import check_digest, from_plain, read_file, to_plain, write_file
+from skts._tensors import resolve_device
 from skts._training import net_with_weights
 from skts._validation import input_options
 
@@ -92,7 +94,9 @@ class Persistent(Storable):
     # __getstate__ and gets what save writes, so that a file of its has no types but known ones
 
     def __reduce_ex__(self, protocol):
-        return copyreg.__newobj__, (type(self),), super().__getstate__()
+        is_ours = type(self).__getstate__ is Persistent.__getstate__
+        state = super().__getstate__() if is_ours else self.__getstate__()  # a subclass's own
+        return copyreg.__newobj__, (type(self),), state
 
     def __getstate__(self):
         if not any(name.endswith("_") for name in vars(self)):
@@ -105,8 +109,14 @@ class Persistent(Storable):
         if ENTRY not in state:
             super().__setstate__(state)
             return
+        plain, device = json.loads(state[ENTRY]), None
+        try:
+            resolve_device(plain.get("estimator", plain["parameters"])["device"])
+        except ValueError as error:
+            warnings.warn(f"{error} It goes to the CPU.", RuntimeWarning, stacklevel=2)
+            device = "cpu"  # skops.io.load cannot be told another
         weights = {name: torch.as_tensor(array) for name, array in state["weights"].items()}
-        vars(self).update(vars(self._restored(json.loads(state[ENTRY]), weights, None)))
+        vars(self).update(vars(self._restored(plain, weights, device)))
 
 
 class PersistentNetwork(Persistent):

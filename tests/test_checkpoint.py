@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from skorch.callbacks import EpochTimer
 
 import skts
-from skts._callbacks import Checkpoint
+from skts._checkpoint import Checkpoint
 from skts._files import read_file, to_plain, write_file
 from skts.discovery import all_estimators
 from skts.forecasting import LSTMForecaster
@@ -41,6 +42,8 @@ TRAININGS = {
     "rounds": PLATEAU | {"fine_tune_rounds": 2, "max_epochs": 4},
     "constant": {"lr_schedule": None, "max_epochs": 6, "optimizer": torch.optim.Rprop}
     | {"weight_decay": 0.0},
+    "several steps": {"optimizer": torch.optim.LBFGS, "lr_schedule": None, "max_epochs": 5}
+    | {"weight_decay": 0.0, "lr": 0.1},
     "balanced": {"oversample": True, "class_weight": "balanced", "max_epochs": 6},
     "bfloat16": {"precision": "bfloat16", "max_epochs": 6},
     "progress": {"verbose": 1, "max_epochs": 6},
@@ -101,6 +104,8 @@ def assert_goes_on(est, folder, ended_after, n_epochs, fit):
     assert file.name.startswith(type(est).__name__)
     assert_same(fit(survivor), expected)
     assert list(folder.iterdir()) == []
+    went_on_after = [len(epoch["batches"]) > 0 for epoch in survivor.history_].count(False)
+    assert went_on_after == n_epochs
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -153,13 +158,15 @@ def test_a_killed_process_goes_on(tmp_path):
         "clf = skts.LSTMFCNClassifier(max_epochs=60, target_loss=None, random_state=0,\n"
         "    filters=(16, 16, 16), checkpoint_dir=sys.argv[1] or None)\n"
         "clf.fit(X, y).save(sys.argv[2])\n"
+        "print(len(clf.history_[0]['batches']))\n"
     )
 
     def command(folder, file):
         return [sys.executable, "-c", source, str(folder), str(tmp_path / file)]
 
     folder = tmp_path / "checkpoints"
-    subprocess.run(command("", "whole"), check=True, timeout=300)
+    whole = subprocess.run(command("", "whole"), check=True, timeout=300, capture_output=True)
+    assert int(whole.stdout) > 0
     with subprocess.Popen(command(folder, "killed")) as process:
         while process.poll() is None and not (folder.is_dir() and any(folder.glob("*.checkpoint"))):
             pass
@@ -169,7 +176,8 @@ def test_a_killed_process_goes_on(tmp_path):
     (file,) = folder.glob("*.checkpoint")
     header, _ = read_file(file, Checkpoint.ENTRY, "")
     assert 1 <= len(dict(header["state"]["dict"])["history"]) < 60
-    subprocess.run(command(folder, "killed"), check=True, timeout=300)
+    again = subprocess.run(command(folder, "killed"), check=True, timeout=300, capture_output=True)
+    assert int(again.stdout) == 0  # the first epoch was not trained again
     assert os.listdir(folder) == []
     whole, killed = (skts.load(tmp_path / name) for name in ("whole", "killed"))
     assert_same(killed, whole)
@@ -192,6 +200,8 @@ class TestAFileOfItsOwn:
             lambda est: est.set_params(random_state=1).fit(X, Y),
             lambda est: est.fit(X + 1e-9, Y) and est.fit(X * 2, Y),
             lambda est: est.fit(X, Y[::-1]),
+            lambda est: est.set_params(precision="bfloat16").fit(X, Y),
+            lambda est: est.fit(X, np.where(np.arange(24) < 2, "other", Y), np.arange(24) > 1),
             lambda est: est.fit(X, Y, np.linspace(0, 1, len(X))),
             lambda est: small(
                 skts.FCNRegressor, max_epochs=3, checkpoint_dir=est.checkpoint_dir
@@ -205,7 +215,8 @@ class TestAFileOfItsOwn:
         assert [file.read_bytes() for file in tmp_path.iterdir()] == [before]
 
     def test_what_does_not_change_training_may_change(self, est, tmp_path):
-        est.set_params(verbose=1, checkpoint_dir=str(tmp_path)).fit(X, Y)
+        filters = np.array(est.filters).tolist()
+        est.set_params(verbose=1, filters=filters, checkpoint_dir=str(tmp_path)).fit(X, Y)
         assert len(est.history_[0]["batches"]) == 0
         assert len(est.history_[1]["batches"]) > 0
         assert list(tmp_path.iterdir()) == []
@@ -227,15 +238,71 @@ class TestAFileOfItsOwn:
             est.fit(X, Y)
 
 
+def test_two_at_once_do_not_see_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "SHARE", 0)
+    source = (
+        "import sys, warnings, numpy as np, skts; from skts._checkpoint import Checkpoint\n"
+        "warnings.simplefilter('error'); Checkpoint.SHARE = 0\n"
+        "X = np.random.default_rng(0).normal(size=(20, 1, 12)); y = np.arange(20) % 2\n"
+        "for _ in range(20):\n"
+        "    skts.FCNClassifier(max_epochs=3, random_state=0, filters=(4, 4, 4),\n"
+        "        checkpoint_dir=sys.argv[1]).fit(X, y)\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", source, str(tmp_path)]) for _ in range(2)]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    assert list(tmp_path.glob("*.checkpoint")) == []
+
+
+def test_what_killed_writers_left_is_removed_in_the_end(tmp_path):
+    est = small(skts.FCNClassifier, max_epochs=2, checkpoint_dir=tmp_path)
+    written = []
+    remove = Checkpoint.remove
+
+    def remove_among_halves(self):
+        for age, token in ((7200, "old"), (0, "new")):
+            half = self.path.with_name(f".{self.path.name}.{token}.half")
+            half.touch()
+            os.utime(half, (half.stat().st_mtime - age,) * 2)
+            written.append(half)
+        remove(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "remove", remove_among_halves)
+        est.fit(X, Y)
+    assert [half.exists() for half in written] == [False, True]
+
+
+def test_training_goes_on_where_nothing_can_be_written(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    whole = Checkpoint.on_train_begin
+
+    def on_train_begin(self, net, **kwargs):
+        folder.rmdir()
+        whole(self, net, **kwargs)
+
+    monkeypatch.setattr(Checkpoint, "on_train_begin", on_train_begin)
+    with pytest.warns(RuntimeWarning, match="no checkpoint was written"):
+        est = small(skts.FCNClassifier, max_epochs=3, checkpoint_dir=folder).fit(X, Y)
+    assert len(est.history_) == 3
+
+
 class TestRefused:
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_members_of_an_ensemble_without_a_seed(self, nested, tmp_path):
+        member = small(skts.FCNClassifier, checkpoint_dir=tmp_path, random_state=None)
+        member = make_pipeline(member) if nested else member
+        with pytest.raises(ValueError, match="random_state of its estimator must be an int"):
+            skts.SeedEnsembleClassifier(member).fit(X, Y)
+
     def test_callbacks(self, tmp_path):
         est = small(skts.FCNClassifier, checkpoint_dir=tmp_path, callbacks=[EpochTimer()])
         with pytest.raises(ValueError, match="callbacks must be None with it"):
             est.fit(X, Y)
 
-    def test_no_seed(self, tmp_path):
-        est = small(skts.FCNClassifier, checkpoint_dir=tmp_path, random_state=None)
-        with pytest.raises(ValueError, match="random_state must be an int, got None"):
+    @pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+    def test_no_seed(self, random_state, tmp_path):
+        est = small(skts.FCNClassifier, checkpoint_dir=tmp_path, random_state=random_state)
+        with pytest.raises(ValueError, match="random_state must be an int, got"):
             est.fit(X, Y)
 
     def test_partial_fit(self, tmp_path):

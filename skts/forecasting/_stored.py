@@ -6,6 +6,7 @@ import operator
 import numpy as np
 import pandas as pd
 import torch
+from pandas.tseries.frequencies import to_offset
 from sktime.forecasting.base import ForecastingHorizon
 
 from skts._files import from_plain, to_plain
@@ -134,11 +135,13 @@ def _series(state):
 
 
 def _frame_state(frame):
-    return {"columns": list(frame.columns), "values": torch.tensor(frame.to_numpy(float))}
+    columns = {"columns": list(frame.columns), "name": frame.columns.name}
+    return columns | {"values": torch.tensor(frame.to_numpy(float))}
 
 
 def _frame(state, index):
-    return pd.DataFrame(state["values"].numpy(), index, columns=state["columns"])
+    columns = pd.Index(state["columns"], name=state["name"])
+    return pd.DataFrame(state["values"].numpy(), index, columns=columns)
 
 
 def _scale_state(scale):
@@ -163,6 +166,8 @@ def _index_state(index):
             "time points that can be stored are integers, periods and dates, got a "
             f"{type(index).__name__} of {index.dtype}"
         )
+    if state.get("freq") is not None and to_offset(state["freq"]) != index.freq:
+        raise ValueError(f"dates of the frequency {index.freq} cannot be stored: no word tells it")
     if not _index(state).equals(index):
         raise ValueError(f"time points of the type {index.dtype} cannot be stored")
     return state

@@ -4,6 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import is_classifier
@@ -270,6 +271,14 @@ class TestChannelImportance:
         est = small(skts.FCNClassifier, max_epochs=1).fit(series, labels)
         channel_importance(est, series, labels, n_repeats=1)
         np.testing.assert_array_equal(series, before)
+
+    def test_channels_of_an_ensemble_keep_their_names(self):
+        series, labels = self.planted()
+        frames = [pd.DataFrame(one.T, columns=list("abc")) for one in series]
+        ensemble = small(skts.SeedEnsembleClassifier, max_epochs=1).fit(frames, labels)
+        channel_importance(ensemble, frames, labels, n_repeats=1)
+        with pytest.raises(ValueError, match="must all have the channels"):
+            channel_importance(ensemble, [one[list("cba")] for one in frames], labels, n_repeats=1)
 
     def test_stretched_channels_keep_their_ends(self):
         assert _stretched(np.array([0.0, 1.0, 2.0]), 5).tolist() == [0, 0.5, 1, 1.5, 2]

@@ -31,6 +31,7 @@ SERIES = {
     "a number for a name": (Y.rename(3), {}),
     "no name": (Y.rename(None), {}),
     "columns": (TWO, {"baseline": "last"}),
+    "columns with a name": (TWO.rename_axis(columns="what"), {}),
     "numbered": (Y.reset_index(drop=True), {}),
     "numbered by twos": (Y.set_axis(range(10, 10 + N)), {}),
     "array": (Y.to_numpy(), {}),
@@ -170,6 +171,13 @@ class TestRefusedToSave:
 
         with pytest.raises(TypeError, match="is a class of its own"):
             skts.save(small(Mine, max_epochs=1).fit(Y), tmp_path / "forecaster.skts")
+
+
+def test_dates_whose_frequency_no_word_tells(tmp_path):
+    offset = pd.offsets.CustomBusinessDay(weekmask="Mon Tue Thu")
+    forecaster = small(max_epochs=1).fit(dated(freq=offset))
+    with pytest.raises(ValueError, match="frequency .* cannot be stored"):
+        skts.save(forecaster, tmp_path / "forecaster.skts")
 
 
 class TestRefusedToLoad:

@@ -10,13 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io as sio
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
@@ -179,38 +177,6 @@ def test_another_process_without_pickle(tmp_path):
     )
     subprocess.run([sys.executable, "-c", source, str(tmp_path)], check=True, timeout=300)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), outputs(est, X), atol=1e-6)
-
-
-@pytest.mark.parametrize("cls", CLASSES)
-def test_skops_needs_to_trust_the_estimator_alone(cls):
-    pipeline = make_pipeline(StandardScaler(), small(cls, max_epochs=1)).fit(X[:, 0], Y == "yes")
-    content = sio.dumps(pipeline)
-    types = {cls} | ({type(pipeline[-1].estimator)} if "SeedEnsemble" in cls.__name__ else set())
-    assert set(sio.get_untrusted_types(data=content)) <= {
-        f"{of.__module__}.{of.__name__}" for of in types
-    }
-    again = sio.loads(content, trusted=sio.get_untrusted_types(data=content))
-    np.testing.assert_array_equal(outputs(again, X[:, 0]), outputs(pipeline, X[:, 0]))
-    if "SeedEnsemble" not in cls.__name__:
-        assert again[-1].history_[:, "train_loss"] == pipeline[-1].history_[:, "train_loss"]
-
-
-def test_skops_takes_a_grid_search():
-    search = GridSearchCV(small(skts.FCNClassifier, max_epochs=1), {"lr": [0.01, 0.02]}, cv=2)
-    content = sio.dumps(search.fit(X, Y))
-    types = sio.get_untrusted_types(data=content)
-    of_others = [name for name in types if not name.startswith("sklearn.")]
-    assert of_others == ["skts.models.fcn.FCNClassifier", "torch.optim.adamw.AdamW"]
-    again = sio.loads(content, trusted=types)
-    np.testing.assert_array_equal(outputs(again, X), outputs(search, X))
-    assert again.estimator.get_params() == search.estimator.get_params()
-
-
-def test_skops_is_told_what_cannot_be_stored():
-    est = fitted(callbacks=[Progress("fit")])
-    with pytest.raises(ValueError, match="callbacks cannot be stored"):
-        sio.dumps(est)
-    assert pickle.loads(pickle.dumps(est)).callbacks[0].label == "fit"
 
 
 class TestDevice:

@@ -166,8 +166,9 @@ def _index_state(index):
             "time points that can be stored are integers, periods and dates, got a "
             f"{type(index).__name__} of {index.dtype}"
         )
-    if state.get("freq") is not None and to_offset(state["freq"]) != index.freq:
-        raise ValueError(f"dates of the frequency {index.freq} cannot be stored: no word tells it")
+    dates_of = index.freq if isinstance(index, pd.DatetimeIndex) else None
+    if dates_of is not None and to_offset(state["freq"]) != dates_of:
+        raise ValueError(f"dates of the frequency {dates_of} cannot be stored: no word tells it")
     if not _index(state).equals(index):
         raise ValueError(f"time points of the type {index.dtype} cannot be stored")
     return state

@@ -1,6 +1,7 @@
 """Forecasters in files: whatever they were fitted on, what comes back forecasts the same."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ from skts.forecasting import LSTMForecaster
 from skts.persistence import ENTRY
 from tests.forecasts import FH, INDEX, TWO, N, X, Y, panel, small
 
+#: Written by skts 0.1.0 (`python -m tests.test_forecasting_files`); it must be read for ever.
+KEPT = Path(__file__).parent / "data" / "lstm-forecaster-format-1.skts"
+KEPT_FORECASTS = [5.250770, 5.313565, 5.341391]
 FOUND = [pytest.param(cls, id=name) for name, cls in all_estimators("forecaster")]
 GAPS = Y.copy()
 GAPS.iloc[[3, 20, 21]] = np.nan
@@ -228,3 +232,18 @@ def parts_of(tree):
         if isinstance(value, dict | list):
             found += parts_of(value)
     return found
+
+
+def test_a_file_of_every_format_is_read_for_ever():
+    forecaster = skts.load(KEPT, device="cpu")
+    forecasts = forecaster.predict([1, 2, 3])
+    np.testing.assert_allclose(forecasts, KEPT_FORECASTS, rtol=1e-4)
+    assert forecasts.index.equals(pd.period_range("2021-09", periods=3, freq="M"))
+    assert forecasts.name == "kept"
+
+
+if __name__ == "__main__":
+    index = pd.period_range("2020-01", periods=20, freq="M")
+    kept = pd.Series(np.sin(np.arange(20.0)) + 5, index, name="kept")
+    skts.save(small(calibration_fraction=0.2).fit(kept), KEPT)
+    print(skts.load(KEPT).predict([1, 2, 3]).tolist())

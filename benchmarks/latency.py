@@ -48,7 +48,7 @@ def seconds(function, x):
 def latencies(cls, args):
     """Print an object for each number of series."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(max(args.batches), 1, args.n_timepoints)).astype(np.float32)
+    X = rng.normal(size=(max(60, *args.batches), 1, args.n_timepoints)).astype(np.float32)
     with torch.inference_mode(mode=False), tempfile.TemporaryDirectory() as folder:
         clf = cls(max_epochs=1, device="cpu", random_state=0)
         timed = ways(clf.fit(X[:60], np.arange(60) % 3), Path(folder), args.threads)

@@ -69,8 +69,11 @@ def wait_for(condition, process):
 
 def children_of(process):
     """Process numbers."""
-    threads = Path(f"/proc/{process.pid}/task").iterdir()
-    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    children = []
+    for thread in Path(f"/proc/{process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            children += map(int, (thread / "children").read_text().split())
+    return children
 
 
 def busy_child_of(process, *, seconds, besides=()):

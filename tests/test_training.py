@@ -46,6 +46,7 @@ class TestOptionsAreChecked:
             ("missing", "drop", "one of 'raise', 'interpolate'"),
             ("device", "cuda:01", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
             ("precision", "float16", "one of 'float32', 'bfloat16', 'auto'"),
+            ("checkpoint_dir", 3, "None or a path"),
             ("memory_limit", -1, "None or an integer of at least 0"),
             ("compile", "yes", "True or False"),
             ("callbacks", [print], "None or a list of skorch callbacks"),

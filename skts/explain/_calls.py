@@ -44,7 +44,8 @@ def chosen_columns(estimator, classes, n):
     known = np.isin(labels, estimator.classes_)
     if not known.all():
         raise ValueError(
-            f"classes must be among {estimator.classes_.tolist()}, got {labels[~known].tolist()}"
+            f"classes must be among {estimator.classes_.tolist()}, got "
+            f"{np.unique(labels[~known]).tolist()}"
         )
     return np.searchsorted(estimator.classes_, labels)
 

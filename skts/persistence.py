@@ -58,7 +58,7 @@ class Persistent(Storable):
 
         Raises
         ------
-        NotFittedError, ValueError
+        TypeError, NotFittedError, ValueError
             As skts.save.
         """
         save(self, path)
@@ -182,7 +182,7 @@ def save(estimator, path):
     Raises
     ------
     TypeError
-        Where it is no such estimator.
+        Where it is no such estimator, or of a class of one's own.
     NotFittedError
         Where it is not fitted.
     ValueError

@@ -11,10 +11,12 @@ from skts.explain.layers import times_of
 
 __all__ = [
     "plot_attention",
+    "plot_channel_importance",
     "plot_class_activation",
     "plot_confusion_matrix",
     "plot_filter",
     "plot_learning_curves",
+    "plot_relevance",
 ]
 
 
@@ -333,6 +335,11 @@ def plot_confusion_matrix(estimator, X, y, *, ax=None):
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    NotFittedError, ValueError, TypeError
+        As the estimator's `predict`.
 
     Examples
     --------

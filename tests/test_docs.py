@@ -17,6 +17,8 @@ from tests.settings import DOCSTRING_CHECKS, DOCUMENTED_ELSEWHERE
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/results/*.md")]
+EXAMPLES = ROOT.glob("docs/examples/*.py")
+USERS_PAGES = [*EXAMPLES, *(page for page in PAGES if page.stem != "architecture")]
 PUBLIC = {
     name: thing
     for part in public_names().values()
@@ -64,8 +66,11 @@ def test_method_has_parameters(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_errors_are_documented(name):
     tree = ast.parse(textwrap.dedent(inspect.getsource(FUNCTIONS[name])))
-    if any(isinstance(node, ast.Raise) for node in ast.walk(tree)):
-        assert get_doc_object(FUNCTIONS[name])["Raises"]
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and node.exc]
+    named = {error.func.id for error in raised if isinstance(error, ast.Call)}
+    entries = get_doc_object(FUNCTIONS[name])["Raises"]
+    documented = ", ".join(entry.type for entry in entries)
+    assert {error for error in named if error not in documented} == set()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -83,9 +88,38 @@ def test_every_public_name_has_its_place_in_the_reference(tmp_path, monkeypatch)
     assert not (tmp_path / "skts.Gone.rst").exists()
 
 
+def imported_from_skts(text):
+    """Module and name of what Python code imports from skts."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "skts":
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("page", USERS_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_users_are_shown_public_names_alone(page):
+    text = page.read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    code = text if page.suffix == ".py" else "\n".join(blocks)
+    public = {id(thing) for part in public_names().values() for thing in part.values()}
+    for module, name in imported_from_skts(code):
+        thing = getattr(importlib.import_module(module), name)
+        assert inspect.ismodule(thing) or id(thing) in public, f"{module}.{name}"
+
+
+def anchors_of(page):
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files(page):
+def test_links_lead_to_files_and_headings(page):
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
-    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
-    inside = [target for target in targets if not re.match(r"\w+:", target)]
-    assert [target for target in inside if not (page.parent / target).exists()] == []
+    links = re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", text)
+    for target, anchor in links:
+        if re.match(r"\w+:", target):
+            continue
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors_of(file), f"{target}#{anchor}"

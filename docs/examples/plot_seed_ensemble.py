@@ -21,7 +21,7 @@ ensemble = SeedEnsembleClassifier(member, n_estimators=5).fit(X_train, y_train)
 # Each member is there as ``estimators_``.
 
 probabilities = [m.predict_proba(X_test) for m in ensemble.estimators_]
-names = [f"seed {i}" for i in range(5)] + ["all five"]
+names = [f"member {i}" for i in range(5)] + ["all five"]
 probabilities.append(ensemble.predict_proba(X_test))
 accuracy = [np.mean(ensemble.classes_[p.argmax(axis=1)] == y_test) for p in probabilities]
 loss = [log_loss(y_test, p, labels=ensemble.classes_) for p in probabilities]

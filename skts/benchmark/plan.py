@@ -16,7 +16,7 @@ class Run:
     ----------
     dataset : str
     estimator : str
-        A name that ``skts list`` prints, or ``"sktime:NAME(option=value)"``.
+        A classifier that ``skts list`` prints, no ensemble, or ``"sktime:NAME(option=value)"``.
     recipe : str or None, default=None
         A name of skts.recipes.
     options : tuple of (name, value), default=()

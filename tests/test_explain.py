@@ -309,7 +309,7 @@ class TestAttention:
         np.testing.assert_allclose(average, np.nanmean(attention_weights(est, series), axis=0))
 
     def test_what_has_none(self):
-        with pytest.raises(ValueError, match="one of the 0 attention layers of this FCNClassi"):
+        with pytest.raises(ValueError, match="this FCNClassifier has no attention layers"):
             attention_weights(fitted(skts.FCNClassifier), X)
 
 

@@ -37,14 +37,6 @@ class TestContract:
         assert {k: v for k, v in results.items() if v != "PASSED"} == {}
         assert len(results) > 1000
 
-    def test_documents_every_option_and_fitted_attribute(self, cls):
-        parameters = re.search(r"Parameters\n-+\n(.*?)\n\n", cls.__doc__, flags=re.DOTALL).group(1)
-        names = re.findall(r"^(\w+) : ", parameters, flags=re.MULTILINE)
-        assert sorted(names) == sorted(cls().get_params())
-        attributes = cls.__doc__[cls.__doc__.index("Attributes\n") :]
-        for name in small(cls, max_epochs=1).fit(Y).get_fitted_params(deep=False):
-            assert re.search(rf"^{name}_ : ", attributes, flags=re.MULTILINE), name
-
     def test_takes_keywords_with_the_training_options_of_all(self, cls):
         parameters = inspect.signature(cls).parameters
         assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}

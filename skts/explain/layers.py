@@ -238,6 +238,8 @@ def _convolution(estimator, net, block):
 def _layer_of(estimator, net, kinds, number, what, name):
     """The module of those kinds with that number, in the order in which the network has them."""
     found = [m for m in net.module_.modules() if isinstance(m, kinds)]
+    if not found:
+        raise ValueError(f"this {type(estimator).__name__} has no {what}")
     if not 0 <= number < len(found):
         raise ValueError(
             f"{name} must be one of the {len(found)} {what} of this {type(estimator).__name__}, "

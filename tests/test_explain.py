@@ -338,5 +338,5 @@ class TestMistakes:
             filter_outputs(est, X, 3)
         with pytest.raises(ValueError, match="a regressor has no classes"):
             class_activation_maps(fitted(skts.FCNRegressor), X, "no")
-        with pytest.raises(ValueError, match="one of the 0 convolutions"):
+        with pytest.raises(ValueError, match="has no convolutions"):
             convolution_filters(fitted(skts.ALSTMClassifier))

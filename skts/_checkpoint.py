@@ -70,14 +70,13 @@ class Checkpoint(Callback):
         remove_file(self.path)
 
     def _state(self, net):
-        history = [{k: v for k, v in epoch.items() if k != "batches"} for epoch in net.history]
         device = torch.device(net.device)
         return {
             "round": self.round_,
             "n_before": self.n_before_,
             "module": dict(net.module_.state_dict()),
             "optimizer": net.optimizer_.state_dict(),
-            "history": history,
+            "history": epochs_of(net.history),
             "callbacks": {name: remembered_by(callback) for name, callback in net.callbacks_},
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
@@ -90,7 +89,7 @@ class Checkpoint(Callback):
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"] = group["lr"].to(net.device)
         net.history.clear()
-        net.history.extend(epoch | {"batches": []} for epoch in state["history"])
+        add_epochs(net.history, state["history"])
         self.n_before_ = state["n_before"]
         net.n_epochs_done_ = len(net.history) - self.n_before_
         for name, callback in net.callbacks_:
@@ -98,6 +97,16 @@ class Checkpoint(Callback):
         torch.set_rng_state(state["random"])
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], torch.device(net.device))
+
+
+def epochs_of(history):
+    """The epochs of a history, as dicts without their single batches, which are many."""
+    return [{k: v for k, v in epoch.items() if k != "batches"} for epoch in history]
+
+
+def add_epochs(history, epochs):
+    """Append what epochs_of gave."""
+    history.extend(epoch | {"batches": []} for epoch in epochs)
 
 
 #: What callbacks remember from epoch to epoch; a Plateau has its scheduler besides.

@@ -35,8 +35,9 @@ def read_file(path, entry, writer):
     try:
         with safe_open(path, framework="pt") as file:
             found = (file.metadata() or {}).get(entry)
+            names = file.keys()  # it is no dict
             # copies: what it gives lies in the mapped file, unaligned, and would keep it mapped
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in names}
     except SafetensorError as error:
         raise ValueError(
             f"{path} was not written by {writer}, or is damaged ({n_bytes} bytes): {error}"

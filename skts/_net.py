@@ -12,7 +12,7 @@ from skorch.dataset import get_len
 from skorch.helper import predefined_split
 
 from skts._callbacks import OWN_CALLBACKS, BestWeights, overrides
-from skts._checkpoint import Checkpoint
+from skts._checkpoint import Checkpoint, add_epochs
 from skts._tensors import Batches, CapturedStep, SeriesDataset
 
 #: Values in one batch where nothing is differentiated and batch_size series have fewer: on the CPU
@@ -235,10 +235,10 @@ class SeriesNet(NeuralNet):
                 module.flatten_parameters()  # cuDNN wants them side by side
         return net
 
-    def take_weights(self, weights, history):
-        """Be the net that was trained to these weights, with this history of dicts."""
+    def take_weights(self, weights, epochs):
+        """Be the net that was trained to these weights in these epochs, dicts."""
         self.module_.load_state_dict(weights)
-        self.history.extend(history)
+        add_epochs(self.history, epochs)
         self._set_training(False)
         self.release()
 

@@ -6,9 +6,9 @@ torch's exporters unroll recurrent layers into the time points of their example 
 import torch
 from torch import nn
 
-#: Of each kind of layer ONNX's order of the gates, as numbers in torch's.
+#: Of each kind of layer ONNX's order of the gates, as numbers in torch's. ONNX's operator has the
+#: name of the kind.
 GATES = {nn.LSTM: (0, 3, 1, 2), nn.GRU: (1, 0, 2), nn.RNN: (0,)}
-OPERATORS = {nn.LSTM: "LSTM", nn.GRU: "GRU", nn.RNN: "RNN"}
 
 
 @torch.library.custom_op("skts::recurrent", mutates_args=())
@@ -61,7 +61,7 @@ class RecurrentLayers(nn.Module):
                 "a recurrent layer can be exported that has batch_first=True and biases, one "
                 f"direction and tanh, and no projection, got {rnn}"
             )
-        self.operator, self.n_cells = OPERATORS[kind], rnn.hidden_size
+        self.operator, self.n_cells = kind.__name__, rnn.hidden_size
         self.weights = [
             [_reordered(weight.detach(), GATES[kind]) for weight in of_layer]
             for of_layer in rnn.all_weights

@@ -215,7 +215,7 @@ def made_net(options, make_net, network, device, callbacks, *, max_epochs):
     return net
 
 
-def net_with_weights(options, make_net, network, weights, history):
+def net_with_weights(options, make_net, network, weights, epochs):
     """The fitted skorch net of an estimator that was stored.
 
     Raises ValueError where the weights are not those of the network.
@@ -230,7 +230,7 @@ def net_with_weights(options, make_net, network, weights, history):
     with seeded(0, device):  # what is drawn is not kept
         n_epochs = int(options.max_epochs)
         net = made_net(options, make_net, network, device, [], max_epochs=n_epochs)
-    net.take_weights(weights, history)
+    net.take_weights(weights, epochs)
     return net
 
 

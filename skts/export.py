@@ -11,7 +11,6 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from skts._onnx import TRANSLATIONS, with_onnx_layers
 from skts._tensors import padding_mask
 from skts.base import SeriesEstimator
 from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
@@ -127,6 +126,8 @@ def export_onnx(estimator, path, *, dynamic_time=False):
             f'export_onnx needs {error.name}, which is not installed: pip install "skts[onnx]"',
             name=error.name,
         ) from error
+    from skts._onnx import TRANSLATIONS, with_onnx_layers  # which registers an operator with torch
+
     module, example, shapes = _with_example(estimator, dynamic_time)
     program = _program(estimator, with_onnx_layers(module), example, shapes)
     output = "probabilities" if is_classifier(estimator) else "predictions"

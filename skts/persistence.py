@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from skts._checkpoint import epochs_of
 from skts._files import check_digest, from_plain, read_file, to_plain, write_file
 from skts._tensors import resolve_device
 from skts._training import net_with_weights
@@ -159,11 +160,8 @@ class PersistentNetwork(Persistent):
             estimator.set_params(device=device)._check_options()
         if "classes_" in plain["fitted"]:
             check_classes(estimator.classes_)
-        estimator.net_ = with_training(
-            plain,
-            lambda history: net_with_weights(
-                estimator, estimator._make_net, estimator._new_network, tensors, history
-            ),
+        estimator.net_ = restored_net(
+            plain, estimator, estimator._make_net, estimator._new_network, tensors
         )
         return estimator
 
@@ -311,19 +309,18 @@ def with_parameters(cls, parameters):
 def plain_training(net):
     """What is kept of a training besides weights, each as to_plain gives it."""
     history = [
-        {name: to_plain(name, value) for name, value in epoch.items() if name != "batches"}
-        for epoch in net.history
+        {name: to_plain(name, value) for name, value in epoch.items()}
+        for epoch in epochs_of(net.history)
     ]
     return {"history": history, "bfloat16": net.autocast is not None}
 
 
-def with_training(plain, make_net):
-    """The net that `make_net` makes of a history, in the precision that it was trained in."""
-    history = [
-        {name: from_plain(value) for name, value in epoch.items()} | {"batches": []}
-        for epoch in plain["history"]
+def restored_net(plain, options, make_net, network, weights):
+    """The net of a training as plain_training gave it; the rest as of net_with_weights."""
+    epochs = [
+        {name: from_plain(value) for name, value in epoch.items()} for epoch in plain["history"]
     ]
-    net = make_net(history)
+    net = net_with_weights(options, make_net, network, weights, epochs)
     net.autocast = torch.bfloat16 if plain["bfloat16"] else None
     return net
 

@@ -67,7 +67,8 @@ def channel_importance(estimator, X, y, *, n_repeats=10, scoring=None, random_st
     reads = estimator if isinstance(estimator, SeriesEstimator) else BaseEstimator()
     values, lengths = read(reads, X, reset=reads is not estimator)
     scorer = check_scoring(estimator, scoring=scoring)
-    scorer(estimator, X, y)  # what it knows of names and channels it holds against X
+    if reads is not estimator:
+        scorer(estimator, X, y)  # what it knows of names and channels it holds against X
 
     def score(estimator, donors, y):
         return scorer(estimator, _assembled(values, lengths, donors), y)

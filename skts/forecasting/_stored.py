@@ -11,12 +11,11 @@ from sktime.forecasting.base import ForecastingHorizon
 
 from skts._files import from_plain, to_plain
 from skts._net import ForecasterNet
-from skts._training import net_with_weights
 from skts.forecasting._horizon import stacked
 from skts.forecasting._module import Baseline, Corrected
 from skts.forecasting._reading import Reading
 from skts.forecasting._series import Scale, Series
-from skts.persistence import plain_parameters, plain_training, with_parameters, with_training
+from skts.persistence import plain_parameters, plain_training, restored_net, with_parameters
 
 
 def stored(forecaster):
@@ -101,12 +100,7 @@ def _net(forecaster, state, training):
         correction = forecaster._sequence_network(n_inputs, n_outputs)
         return Corrected(correction, nothing, reading, input_noise=forecaster.input_noise)
 
-    return with_training(
-        training,
-        lambda history: net_with_weights(
-            forecaster, ForecasterNet, network, state["weights"], history
-        ),
-    )
+    return restored_net(training, forecaster, ForecasterNet, network, state["weights"])
 
 
 def _series_state(series):

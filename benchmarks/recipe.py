@@ -31,10 +31,10 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from torch.nn import functional as F
 
-from skts._callbacks import cycle_lengths, one_cycle
 from skts.datasets import load_ucr
 from skts.layers import BatchNorm
 from skts.models import LSTMFCN
+from skts.training.callbacks import cycle_lengths, one_cycle
 
 SETS = {
     "few": "GunPointAgeSpan PowerCons SmoothSubspace Trace FacesUCR SwedishLeaf DistalPhalanxTW "

@@ -22,7 +22,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples"]
+exclude_patterns = ["_build", "description.md", "examples"]
 nitpicky = True
 default_role = "code"
 myst_heading_anchors = 3

@@ -1,6 +1,6 @@
 """Deep networks for time series that behave like any other scikit-learn estimator."""
 
-from skts import datasets, recipes
+from skts import datasets, lazy, recipes
 from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
 from skts.export import export_onnx
 from skts.models.alstm import (
@@ -25,9 +25,10 @@ from skts.models.mlstmfcn import (
     MLSTMFCNRegressor,
 )
 from skts.models.selstmfcn import SELSTMFCNClassifier, SELSTMFCNRegressor
-from skts.persistence import load, save
+from skts.saving import load, save
+from skts.version import __version__ as __version__
 
-__version__ = "0.1.0"
+__getattr__, __dir__ = lazy.submodules_of(__name__)
 
 __all__ = [
     "ALSTMClassifier",

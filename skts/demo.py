@@ -6,6 +6,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from skts.datasets import load_ucr_parts
+from skts.extras import needs
 from skts.models.lstmfcn import ALSTMFCNClassifier, LSTMFCNClassifier
 from skts.models.mlstmfcn import MLSTMFCNClassifier
 
@@ -61,13 +62,8 @@ def _cubes(X, y):
 
 
 def _models():
-    try:
+    with needs("bench", "the demo's MiniRocket baseline"):
         import numba  # noqa: F401 (sktime's MiniRocket imports it when it is fitted)
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "the demo's MiniRocket baseline needs numba: pip install -c constraints.txt "
-            '-e ".[bench]"'
-        ) from error
     from sktime.classification.distance_based import KNeighborsTimeSeriesClassifier
     from sktime.classification.kernel_based import RocketClassifier
 

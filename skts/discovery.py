@@ -3,15 +3,18 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 from sklearn.base import ClassifierMixin, RegressorMixin
 
 __all__ = ["all_estimators", "public_names"]
 
-KINDS = ("classifier", "regressor", "forecaster")
+Kind = Literal["classifier", "regressor", "forecaster"]
+KINDS = get_args(Kind)
 
 
-def all_estimators(kind=None):
+def all_estimators(kind: Kind | Sequence[Kind] | None = None) -> list[tuple[str, type[Any]]]:
     """Every public estimator of skts.
 
     Parameters
@@ -38,12 +41,11 @@ def all_estimators(kind=None):
     if not set(kinds) <= set(KINDS):
         raise ValueError(f"kind must be one of {[*KINDS, None]} or a list of these, got {kind!r}")
     bases = tuple(map(_base_of, kinds))
-    # the one's classes are made of these estimators; the other needs more than they do
-    skipped = {"skts.adapters", "skts.benchmark"}
-    if "forecaster" not in kinds:
-        skipped.add("skts.forecasting")
+    rooms = ["skts.models", "skts.ensemble"]
+    if "forecaster" in kinds:
+        rooms.append("skts.forecasting")
     found = {}
-    for module in _public_modules(importlib.import_module("skts"), skipped):
+    for module in _modules_in(rooms):
         for name, cls in inspect.getmembers(module, inspect.isclass):
             defined_here = cls.__module__ == module.__name__ and not name.startswith("_")
             if defined_here and issubclass(cls, bases) and not inspect.isabstract(cls):
@@ -51,11 +53,11 @@ def all_estimators(kind=None):
     return sorted(found.items())
 
 
-def public_names():
+def public_names() -> dict[str, dict[str, Any]]:
     """Every public function, class and recipe of skts, by module.
 
-    Public is what the ``__all__`` of a module names, a module whose name has no leading underscore;
-    all else may change. sktime is imported, and what ``skts[bench]`` installs.
+    Public is what the ``__all__`` of a module of skts or of a folder in it names; all else may
+    change. sktime is imported, and what the extra ``bench`` installs.
 
     Returns
     -------
@@ -66,18 +68,17 @@ def public_names():
     Examples
     --------
     >>> from skts.discovery import public_names
-    >>> sorted(public_names()["skts.persistence"])
+    >>> sorted(public_names()["skts.saving"])
     ['skts.load', 'skts.save']
     """
     package = importlib.import_module("skts")
-    made_on_demand = {"skts.adapters.aeon", "skts.adapters.sktime"}
-    found = {}
-    for module in (package, *_public_modules(package, made_on_demand)):
+    found: dict[int, list[tuple[str, str, Any]]] = {}
+    for module in (package, *_faces_in(package)):
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)
             if not inspect.ismodule(thing):
                 found.setdefault(id(thing), []).append((module.__name__, name, thing))
-    of_module = {}
+    of_module: dict[str, dict[str, Any]] = {}
     for named in found.values():
         shortest = min(named, key=lambda entry: len(entry[0]))
         longest = max(named, key=lambda entry: len(entry[0]))
@@ -91,11 +92,20 @@ def _base_of(kind):
     return ClassifierMixin if kind == "classifier" else RegressorMixin
 
 
-def _public_modules(package, skipped):
-    for info in pkgutil.iter_modules(package.__path__, prefix=package.__name__ + "."):
-        if info.name in skipped or info.name.rpartition(".")[2].startswith("_"):
-            continue
-        module = importlib.import_module(info.name)
-        yield module
-        if info.ispkg:
-            yield from _public_modules(module, skipped)
+def _modules_in(rooms):
+    """Every module of these rooms, which are modules and folders of them."""
+    for name in rooms:
+        room = importlib.import_module(name)
+        yield room
+        for info in pkgutil.walk_packages(getattr(room, "__path__", ()), prefix=f"{name}."):
+            yield importlib.import_module(info.name)
+
+
+def _faces_in(package):
+    """The modules of skts itself, and its folders: what is in a folder its face names."""
+    for info in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
+        if info.ispkg or package.__name__ == "skts":
+            face = importlib.import_module(info.name)
+            yield face
+            if info.ispkg:
+                yield from _faces_in(face)

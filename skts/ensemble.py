@@ -2,11 +2,12 @@
 
 from abc import ABC
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import (
     BaseEstimator,
-    ClassifierMixin,
     RegressorMixin,
     clone,
     is_classifier,
@@ -16,16 +17,17 @@ from sklearn.utils import get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skts._files import from_plain, to_plain
-from skts._params import NONE, Params, Rule, integer, param
-from skts._training import draw_seed
-from skts.persistence import (
+from skts.base.classifier import ProbabilisticClassifier
+from skts.base.stored import PersistentNetwork
+from skts.params import INTEGER, Params, Rule, integer, param
+from skts.persistence.files import from_plain, to_plain, with_prefix, without_prefix
+from skts.persistence.storable import (
     Persistent,
-    PersistentNetwork,
     plain_parameters,
     restored_from,
     with_parameters,
 )
+from skts.training.train import draw_seed
 
 
 def _random_states(estimator):
@@ -46,11 +48,14 @@ def _is_seeded(value):
 class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
     """What both ensembles share."""
 
+    if TYPE_CHECKING:
+        estimator: BaseEstimator  # which both declare, each with a rule of its own
+
     paper = (
         "B. Lakshminarayanan, A. Pritzel, C. Blundell (2017). Simple and scalable predictive "
         "uncertainty estimation using deep ensembles. NeurIPS 30."
     )
-    _fitted_attributes = (
+    _fitted_attributes: ClassVar[tuple] = (
         ("estimators_ : list", "The fitted members."),
         ("n_features_in_ : int", "As the members have it."),
         ("feature_names_in_ : ndarray of str", "As the members have it, where they do."),
@@ -59,16 +64,17 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
     n_estimators: int = param(default=5, rule=integer(1), doc="Members of the ensemble.")
     n_jobs: int | None = param(
         default=None,
-        rule=NONE | Rule("an integer other than 0", lambda v: isinstance(v, Integral) and v != 0),
+        rule=Rule("an integer other than 0", lambda v: INTEGER.accepts(v) and v != 0, int),
+        group="device and speed",
         doc="Members trained at the same time, in processes of joblib; -1: one for each core.",
     )
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         return self._first_member.n_features_in_
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         return self._first_member.feature_names_in_
 
     @property
@@ -83,7 +89,13 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
             tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
-    def fit(self, X, y, sample_weight=None, **fit_params):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Train the members, each from a seed of its own, all of them anew.
 
         Parameters
@@ -105,7 +117,7 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
             before stays as it was.
         """
         self._check_options()
-        self._check_told_again()
+        self._check_checkpoints_are_seeded()
         if sample_weight is not None:
             fit_params["sample_weight"] = sample_weight
         seeds = {
@@ -121,7 +133,7 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
         )
         return self
 
-    def _check_told_again(self):
+    def _check_checkpoints_are_seeded(self):
         parameters = self.estimator.get_params(deep=True)
         for name, folder in parameters.items():
             seed = parameters.get(name.removesuffix("checkpoint_dir") + "random_state")
@@ -155,25 +167,15 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
             "estimator": plain_parameters(self.estimator),
             "members": [of_member for of_member, _ in members],
         }
-        tensors = {
-            f"{i}.{name}": tensor
-            for i, (_, of_member) in enumerate(members)
-            for name, tensor in of_member.items()
-        }
+        tensors = {}
+        for i, (_, of_member) in enumerate(members):
+            tensors |= with_prefix(f"{i}.", of_member)
         return plain, tensors
 
     @classmethod
     def _restored(cls, plain, tensors, device):
         members = [
-            restored_from(
-                of_member,
-                {
-                    name.removeprefix(f"{i}."): tensor
-                    for name, tensor in tensors.items()
-                    if name.startswith(f"{i}.")
-                },
-                device,
-            )
+            restored_from(of_member, without_prefix(f"{i}.", tensors), device)
             for i, of_member in enumerate(plain["members"])
         ]
         member = with_parameters(type(members[0]), plain["estimator"])
@@ -190,7 +192,7 @@ class _SeedEnsemble(Params, Persistent, BaseEstimator, ABC):
         return np.mean([getattr(member, method)(X) for member in self.estimators_], axis=0)
 
 
-class SeedEnsembleClassifier(ClassifierMixin, _SeedEnsemble):
+class SeedEnsembleClassifier(ProbabilisticClassifier, _SeedEnsemble):
     """The same classifier from several seeds, their probabilities averaged [1]_.
 
     The first member is the estimator itself; the seeds of the others are drawn from its
@@ -211,16 +213,17 @@ class SeedEnsembleClassifier(ClassifierMixin, _SeedEnsemble):
         rule=Rule(
             "a classifier with a random_state and predict_proba",
             lambda v: _is_seeded(v) and is_classifier(v) and hasattr(v, "predict_proba"),
+            BaseEstimator,
         ),
         doc="What is trained; also a pipeline around it. It stays unfitted.",
         kw_only=False,
     )
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:  # type: ignore[override]  # the members have it
         return self._first_member.classes_
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Average of the members' probabilities.
 
         Parameters
@@ -241,25 +244,6 @@ class SeedEnsembleClassifier(ClassifierMixin, _SeedEnsemble):
         """
         return self._average("predict_proba", X)
 
-    def predict(self, X):
-        """The label that is most probable on average.
-
-        Parameters
-        ----------
-        X : as in `fit`
-
-        Returns
-        -------
-        ndarray of shape (n,), dtype of `classes_`
-
-        Raises
-        ------
-        NotFittedError, ValueError, TypeError
-            As in `predict_proba`.
-        """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
-
 
 class SeedEnsembleRegressor(RegressorMixin, _SeedEnsemble):
     """The same regressor from several seeds, their predictions averaged [1]_.
@@ -278,12 +262,16 @@ class SeedEnsembleRegressor(RegressorMixin, _SeedEnsemble):
 (67,)"""
 
     estimator: BaseEstimator = param(
-        rule=Rule("a regressor with a random_state", lambda v: _is_seeded(v) and is_regressor(v)),
+        rule=Rule(
+            "a regressor with a random_state",
+            lambda v: _is_seeded(v) and is_regressor(v),
+            BaseEstimator,
+        ),
         doc="What is trained; also a pipeline around it. It stays unfitted.",
         kw_only=False,
     )
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Average of the members' predictions.
 
         Parameters
@@ -302,3 +290,6 @@ class SeedEnsembleRegressor(RegressorMixin, _SeedEnsemble):
             As the estimator's `predict`.
         """
         return self._average("predict", X)
+
+
+SeedEnsemble = SeedEnsembleClassifier | SeedEnsembleRegressor

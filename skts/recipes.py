@@ -5,6 +5,8 @@ A recipe holds training options alone, so that it fits every classifier, but for
 not have.
 """
 
+from typing import Any
+
 import torch
 
 __all__ = [
@@ -16,7 +18,7 @@ __all__ = [
     "swartz2025",
 ]
 
-_ADAM = {
+_ADAM: dict[str, Any] = {
     "optimizer": torch.optim.Adam,
     "lr": 1e-3,
     "weight_decay": 0.0,

@@ -1,6 +1,25 @@
 """What the tests of several networks use."""
 
+import dataclasses
+
 import torch
+
+#: What options of choice accept.
+CHOICES = [None, True, False, "before", "after", "average", "flatten", "additive", "multihead"]
+CHOICES += ["lstm", "gru", "rnn", "dense", "parallel", "lstm_alstm", "alstm_lstm"]
+
+
+def option_variants(cls):
+    """For each option of choice of an architecture, and each value but the default, the options."""
+    defaults = cls()._architecture()
+    for field in (f for f in dataclasses.fields(cls) if f.name in defaults):
+        for value in CHOICES:
+            if value == field.default or not field.metadata["rule"].accepts(value):
+                continue
+            options = {field.name: value}
+            if field.name in ("positional_encoding", "norm_first", "pooling"):
+                options["attention"] = "after"  # it acts there
+            yield options
 
 
 def seeded(make, *args, **options):

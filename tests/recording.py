@@ -18,10 +18,21 @@ Y = np.where(np.arange(40) % 2, "b", "a")
 TARGET = X[:, 3:6].sum(axis=1)
 
 
-class Recorder(Callback):
+class KeptBatches(Callback):
+    """Keeps what is written down of the batches of each epoch."""
+
+    def __init__(self):
+        self.epochs = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.epochs.append(net.history[-1, "batches"])
+
+
+class Recorder(KeptBatches):
     """Keeps what each step of training sees."""
 
     def __init__(self):
+        super().__init__()
         self.batches, self.rates, self.losses, self.weights = [], [], [], []
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
@@ -30,6 +41,7 @@ class Recorder(Callback):
             self.batches.append(len(batch[1]))
 
     def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
         self.losses.append(net.history[-1, "train_loss"])
         self.weights.append(copy.deepcopy(net.module_.state_dict()))
 

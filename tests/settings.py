@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import ClassifierMixin
 
 from skts import FCNClassifier, FCNRegressor
+from skts.discovery import all_estimators
 
 #: Archives for the tests that need real data.
 DATA = Path(os.environ.get("SKTS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -46,6 +47,20 @@ EXPECTED_FAILED_CHECKS = {
     ),
 }
 
+#: Of scikit-learn's checks those that an architecture can break. The quick suite runs them for
+#: every classifier, and all checks for the estimators in RUN_ALL_CHECKS; the rest is in full.
+CHECKS_OF_ARCHITECTURES = {
+    "check_classifiers_train",
+    "check_estimators_pickle",
+    "check_fit2d_1feature",
+    "check_fit2d_1sample",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_n_features_in_after_fitting",
+    "check_sample_weights_list",
+}
+RUN_ALL_CHECKS = {"FCNClassifier", "FCNRegressor"}
+
 #: What numpydoc must find in a docstring. Not the order of parameters (PR03): the options of
 #: estimators are keywords, documented nearest class first. Nor unknown sections (GL06): networks
 #: tell their shapes under "Shape:".
@@ -62,12 +77,27 @@ DOCSTRING_CHECKS = {
 #: Methods without a docstring of their own, and where they are documented.
 DOCUMENTED_ELSEWHERE = {
     "forward": 'Of a network: the class tells what goes in and what comes out, under "Shape:".',
+    "extra_repr": "Of a network: torch documents it, for every module.",
 }
+
+
+def discovered(kind=None, *, quick=lambda cls: True):
+    """A pytest parameter for each class that discovery finds; those not `quick` are in full."""
+    found = all_estimators(["classifier", "regressor"] if kind is None else kind)
+    return [
+        pytest.param(cls, id=name, marks=[] if quick(cls) else [pytest.mark.full])
+        for name, cls in found
+    ]
+
+
+def is_classifier_class(cls):
+    """Whether a class is a classifier; regressors have the same modules and only another loss."""
+    return issubclass(cls, ClassifierMixin)
 
 
 def small(cls, **options):
     """An instance of `cls` that trains in a moment; an ensemble's members take the options."""
-    kind = "classifier" if issubclass(cls, ClassifierMixin) else "regressor"
+    kind = "classifier" if is_classifier_class(cls) else "regressor"
     if "SeedEnsemble" in cls.__name__:
         return cls(small(MEMBERS[kind], **options), n_estimators=2)
     defaults = cls().get_params()

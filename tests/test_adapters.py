@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from aeon.testing.estimator_checking import check_estimator as check_aeon_estimator
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import GridSearchCV, KFold
@@ -29,13 +28,10 @@ from skts import (
     SeedEnsembleClassifier,
 )
 from skts.adapters import to_aeon, to_sktime
-from skts.discovery import all_estimators
 from tests.recording import TARGET, X, Y, run_python
-from tests.settings import small
+from tests.settings import RUN_ALL_CHECKS, discovered, small
 
-ESTIMATORS = [
-    pytest.param(cls, id=name) for name, cls in all_estimators(["classifier", "regressor"])
-]
+ESTIMATORS = discovered()
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 ADAPTERS = [pytest.param(to_sktime, id="sktime"), pytest.param(to_aeon, id="aeon")]
 
@@ -44,7 +40,7 @@ class _MyFCNClassifier(FCNClassifier):
     """An estimator that is not of skts itself."""
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("cls", discovered(quick=lambda cls: cls.__name__ in RUN_ALL_CHECKS))
 def test_sktimes_own_checks(cls):
     results = check_sktime_estimator(to_sktime(small(cls, max_epochs=1)), verbose=False)
     assert {k: v for k, v in results.items() if v != "PASSED"} == {}
@@ -53,6 +49,9 @@ def test_sktimes_own_checks(cls):
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_aeons_own_checks(cls):
+    # imported here: it reads data sets
+    from aeon.testing.estimator_checking import check_estimator as check_aeon_estimator
+
     results = check_aeon_estimator(to_aeon(small(cls, max_epochs=1)))
     skipped = "Skipped: No stored results for"
     assert {k: v for k, v in results.items() if v != "PASSED" and not v.startswith(skipped)} == {}
@@ -72,6 +71,20 @@ class TestBoth:
             assert adapted.set_params(**{name: 7}).get_params()[name] == 7
             with pytest.raises(ValueError, match="max_epochs of .* must be an integer"):
                 adapted.set_params(**{name: 0}).fit(X[:, None], targets)
+
+    def test_is_told_from_the_estimator_itself(self, to_other):
+        clf = FCNClassifier(max_epochs=3)
+        adapted = to_other(clf)
+        name = f"skts.adapters.{to_other.__name__.removeprefix('to_')}.FCNClassifier"
+        assert repr(adapted) == str(adapted) == f"{name}(max_epochs=3)"
+        assert repr(adapted) != repr(clf)
+        assert repr(clone(adapted.set_params(max_epochs=4))) == f"{name}(max_epochs=4)"
+        assert repr(pickle.loads(pickle.dumps(adapted))) == repr(adapted)
+        assert f"{name}(max_epochs=4)" in adapted._repr_html_()
+        module, _, attribute = name.rpartition(".")
+        assert getattr(importlib.import_module(module), attribute) is type(adapted)
+        ensemble = repr(to_other(SeedEnsembleClassifier(clf)))
+        assert ensemble.startswith(f"{name.replace('FCN', 'SeedEnsemble')}(estimator={clf!r}")
 
     def test_an_unknown_parameter(self, to_other):
         cls = type(to_other(FCNClassifier()))
@@ -129,6 +142,7 @@ class TestBoth:
         assert type(again) is type(adapted)
         np.testing.assert_array_equal(again.predict(X[:, None]), adapted.predict(X[:, None]))
 
+    @pytest.mark.full
     def test_scikit_learns_tuner_and_pipeline(self, to_other):
         pipeline = make_pipeline(
             FunctionTransformer(np.tanh), to_other(small(FCNClassifier, max_epochs=5))
@@ -142,6 +156,7 @@ class TestBoth:
         assert network.conv.blocks[0].conv.bias.shape == chosen[:1]
 
 
+@pytest.mark.full
 def test_aeons_number_of_jobs():
     ensemble = to_aeon(SeedEnsembleClassifier(small(FCNClassifier), n_estimators=2, n_jobs=2))
     assert ensemble.get_tag("capability:multithreading")
@@ -181,6 +196,7 @@ class TestSktime:
         assert np.isfinite(results["mean_squared_error_mean"]).all()
 
 
+@pytest.mark.full
 def test_the_example_resumes(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     example = importlib.import_module("sktime_benchmark")
@@ -200,6 +216,7 @@ def test_the_example_resumes(tmp_path, monkeypatch):
     assert fitted == [2, 2]
 
 
+@pytest.mark.full
 def test_the_example_ends_where_a_classifier_fails(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     example = importlib.import_module("sktime_benchmark")

@@ -6,7 +6,7 @@ import torch
 
 from skts import ALSTMRegressor, LSTMALSTMRegressor
 from skts.models import ALSTM, LSTMALSTM, SequenceLSTM
-from skts.models.alstm import COMBINATIONS, CausalAttention, LastStep
+from skts.models.alstm import COMBINATIONS, CausalAttention, LastStep, Past
 from tests.networks import seeded, without_gradient
 from tests.settings import small
 
@@ -95,6 +95,7 @@ def test_an_unknown_combination_is_refused():
     ("regressor", "options"),
     [(ALSTMRegressor, {}), *[(LSTMALSTMRegressor, {"combination": c}) for c in COMBINATIONS]],
 )
+@pytest.mark.full
 def test_predicts_the_next_value_of_windows(regressor, options):
     series = np.sin(np.arange(400) / 3)
     windows = np.lib.stride_tricks.sliding_window_view(series, 13)
@@ -103,3 +104,32 @@ def test_predicts_the_next_value_of_windows(regressor, options):
         X[:300], y[:300]
     )
     assert reg.score(X[300:], y[300:]) > 0.95
+
+
+class WrittenMeanwhile(torch.Tensor):
+    """Lets something else happen when it is about to be written somewhere."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.__setitem__:
+            cls.meanwhile()
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+@torch.no_grad()
+def test_threads_that_go_on_from_the_same_past_do_not_see_each_other(monkeypatch):
+    def steps(n, value):
+        return [torch.full((1, 1, n, 2), float(value)) for _ in range(2)]
+
+    def other_thread():
+        others.append(past.extended(steps(1, 3)))
+
+    past, others = Past.of(steps(2, 0)).extended(steps(1, 1)), []  # with room to grow
+    monkeypatch.setattr(WrittenMeanwhile, "meanwhile", other_thread, raising=False)
+    key, value = steps(1, 2)
+    first = past.extended([key.as_subclass(WrittenMeanwhile), value])
+    second = others[0]
+    assert first.buffers[0] is past.buffers[0]
+    for one, last in [(first, 2), (second, 3)]:
+        for part in one.parts():
+            assert part[0, 0, :, 0].tolist() == [0, 0, 1, last]

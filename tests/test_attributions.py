@@ -16,17 +16,16 @@ from sklearn.preprocessing import FunctionTransformer
 
 import skts
 from skts.base import SeriesEstimator
-from skts.discovery import all_estimators
 from skts.explain import channel_importance, integrated_gradients, occlusion
 from skts.explain.importance import _stretched
-from tests.settings import small
+from tests.settings import discovered, is_classifier_class, small
 from tests.test_explain import UNEQUAL, X, fitted, logits_of
 
 METHODS = [integrated_gradients, occlusion]
 NETWORKS = [
-    pytest.param(cls, id=name)
-    for name, cls in all_estimators(["classifier", "regressor"])
-    if issubclass(cls, SeriesEstimator)
+    param
+    for param in discovered(quick=is_classifier_class)
+    if issubclass(param.values[0], SeriesEstimator)
 ]
 SERIES = {"equal": X[:8], "unequal": UNEQUAL[:8]}
 
@@ -69,8 +68,8 @@ class TestEveryNetwork:
                 assert a.shape == x.shape
                 np.testing.assert_allclose(a[channel], expected, atol=1e-5)
 
-    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-    def test_on_cuda_they_are_as_on_the_cpu(self, cls):
+    @pytest.mark.full
+    def test_on_cuda_they_are_as_on_the_cpu(self, cls, cuda):
         est = fitted(cls, device="cuda")
         on_cpu = type(est)._restored(*est._stored(), "cpu")
         for method in METHODS:
@@ -213,7 +212,7 @@ def test_numbers_that_cannot_be():
     with pytest.raises(ValueError, match="n_steps must be an integer of at least 1, got 0"):
         integrated_gradients(est, X, n_steps=0)
     with pytest.raises(
-        ValueError, match="window must be None or an integer of at least 1, got 2.5"
+        ValueError, match="window must be an integer of at least 1 or None, got 2.5"
     ):
         occlusion(est, X, window=2.5)
     with pytest.raises(ValueError, match="window must be at most 20, the length of the series"):

@@ -21,6 +21,7 @@ from tests.studies import (
 )
 
 pytest.importorskip("distributed", reason="needs the extra dask")
+pytestmark = pytest.mark.full
 
 STUDY = ["--datasets", "ItalyPowerDemand", "--estimators", "FCN", "--seeds", "8"]
 STUDY += ["--set", "max_epochs=10", "--set", "filters=(8,)", "--set", "kernel_sizes=(3,)"]

@@ -1,13 +1,24 @@
 """``skts bench``: its words, and what it does with them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import sktime
 import torch
 
 from skts import FCNClassifier
 from skts.benchmark import Store
-from skts.benchmark.command import datasets_of, grid_of, options_of, split_outside_brackets
+from skts.benchmark.command import (
+    datasets_of,
+    grid_of,
+    options_of,
+    own_datasets,
+    split_outside_brackets,
+)
+from skts.cli import main
 from skts.datasets import load_ucr_parts
 from tests.studies import STUDY, bench, write_archive
 
@@ -46,12 +57,60 @@ class TestRun:
             with pytest.raises(ValueError, match="names no data set"):
                 datasets_of(text, tmp_path / "empty")
 
+    @pytest.mark.full
     def test_a_dry_run_trains_nothing(self, tmp_path):
         done = bench(tmp_path / "out", *STUDY, "--dry-run")
         assert done.returncode == 0, done.stderr
         assert "40 runs, 0 of them made before" in done.stdout
         assert "the others take about " in done.stdout
+        assert "1/2 ItalyPowerDemand FCNClassifier" in done.stderr  # of middle size
         assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--device", "cuda:99"], "device='cuda:99' was asked for, but torch sees"),
+            (["--device", "gpu"], "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'gpu'"),
+            (["--n-jobs", "0"], "n_jobs must be at least 1"),
+            (
+                ["--n-jobs", "2", "--scheduler", "tcp://a:1"],
+                "n_jobs must be at least 1, and is for",
+            ),
+            (["--seeds", "-1"], "seeds must be at least 1"),
+            (["--resamples", "-1"], "seeds must be at least 1, resamples not negative"),
+            (["--datasets", "GunPiont"], "there are no data sets GunPiont: .*; there is GunPoint"),
+            (["--datasets", "Tecator"], "Tecator is no classification set: .*@targetLabel true"),
+            (["--datasets", "@no-such-file"], ".*No such file or directory: 'no-such-file'"),
+            (["--datasets", "@"], ".*Is a directory"),
+            (["--archive", "no-such-folder"], "no such folder: no-such-folder"),
+            (["--estimators", "LSTMFNC"], ".*got 'LSTMFNC'; there is LSTMFCN, "),
+            (["--recipe", "karim"], "recipe must be one of"),
+            (["--set", "filters=8"], "filters of FCNClassifier must be"),
+            (["--set", "max_epochs"], "an option must be name=value"),
+            (["--grid", "nothing=1,2"], ".* has an option 'nothing'"),
+            (["--select", "lr"], "select needs values in the grid"),
+            (["--out", "FILE"], "the results need a folder, but .*FILE is none"),
+            (["--out", "FILE/out"], "the results need a folder, but .*FILE is none"),
+        ],
+    )
+    @pytest.mark.parametrize("dry", [["--dry-run"], []])
+    def test_a_wrong_value_is_a_line(self, tmp_path, monkeypatch, capsys, options, dry, message):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("SKTS_DATA", raising=False)
+        (tmp_path / "FILE").touch()
+        words = ["--datasets", "UnitTest", "--estimators", "FCN", "--out", "out"]
+        assert main(["bench", "run", *words, *dry, *options]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.match(f"skts bench run: {message}", line)
+        assert [*tmp_path.iterdir()] == [tmp_path / "FILE"]
+
+    def test_sets_without_classes_are_left_out_with_a_word(self, monkeypatch, capsys):
+        monkeypatch.delenv("SKTS_DATA", raising=False)
+        names = datasets_of("all", None)
+        assert not {"Tecator", "Covid3Month", "Airline"} & set(names)
+        assert capsys.readouterr().err == (
+            "left out, as they have no classes: Covid3Month, Tecator\n"
+        )
 
     def test_a_mistake_is_told_in_a_line(self, tmp_path):
         done = bench(tmp_path, "--datasets", "UnitTest", "--estimators", "Nothing")
@@ -59,6 +118,7 @@ class TestRun:
         assert "an estimator must be one of" in done.stderr
         assert "Traceback" not in done.stderr
 
+    @pytest.mark.full
     def test_weights_are_kept_where_asked(self, tmp_path):
         estimators = ["--estimators", "FCN,sktime:DummyClassifier"]
         done = bench(tmp_path, "--datasets", "UnitTest", *estimators, *SMALL, "--keep-weights")
@@ -78,6 +138,7 @@ class TestRun:
 
 
 class TestClassify:
+    @pytest.mark.full
     def test_a_folder_of_ones_own(self, tmp_path):
         write_archive(tmp_path, "unequal_length")
         for folder in (tmp_path, tmp_path / "Odd"):
@@ -93,6 +154,7 @@ class TestClassify:
             assert table[probability].astype(float).between(0.5, 1).all()
             assert len(table) == 30
 
+    @pytest.mark.full
     def test_what_was_done_with_other_data_is_not_taken_for_it(self, tmp_path):
         write_archive(tmp_path, "missing")
         words = [str(tmp_path / "Odd"), "--estimators", "FCN", *SMALL]
@@ -103,6 +165,7 @@ class TestClassify:
         assert done.returncode == 2
         assert "the results are of other data than what is now Odd" in done.stderr
 
+    @pytest.mark.full
     def test_a_failure_stays_one(self, tmp_path):
         write_archive(tmp_path, "unequal_length")
         words = [str(tmp_path), "--estimators", "CNN", "--set", "max_epochs=1"]
@@ -111,7 +174,10 @@ class TestClassify:
             assert done.returncode == 1
             assert "1 runs, 1 of them failed; --retry-failed does them again" in done.stdout
 
+    @pytest.mark.full
     def test_no_such_folder(self, tmp_path):
+        with pytest.raises(ValueError, match="Tecator is no classification set: .*@targetLabel"):
+            own_datasets(Path(sktime.__file__).parent / "datasets" / "data" / "Tecator")
         for folder in (tmp_path, tmp_path / "absent"):
             done = bench(tmp_path / "out", str(folder), "--estimators", "FCN", command="classify")
             assert done.returncode == 2
@@ -125,6 +191,7 @@ class TestClassify:
 
 
 class TestReport:
+    @pytest.mark.full
     def test_from_rows_to_a_page(self, tmp_path):
         estimators = ["--estimators", "FCN,sktime:DummyClassifier"]
         assert bench(tmp_path, "--datasets", "UnitTest", *estimators, *SMALL).returncode == 0
@@ -132,9 +199,11 @@ class TestReport:
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"{tmp_path / 'report' / 'report.html'}\n"
 
+    @pytest.mark.full
     def test_a_mistake_is_told_in_a_line(self, tmp_path):
         done = bench(tmp_path / "report", str(tmp_path), command="report")
         assert done.returncode == 2
         assert done.stderr == (
-            "skts bench report: there are no results yet: `skts bench run` makes them\n"
+            f"skts bench report: there are no results in {tmp_path}: "
+            "`skts bench run --out` makes them\n"
         )

@@ -11,9 +11,12 @@ import subprocess
 import numpy as np
 import pytest
 
+from skts import FCNClassifier
 from skts.benchmark import Run, Store, plan_runs, run_study
 from skts.benchmark.data import load_split
+from skts.benchmark.estimate import epoch_bounds, estimate_of, timed
 from skts.benchmark.run import execute
+from skts.benchmark.study import places_on, taken
 from tests.studies import (
     BENCH,
     QUIET,
@@ -55,6 +58,8 @@ class TestPlan:
 
     def test_names_of_one_thing_are_one(self):
         assert len(plan_runs(["A"], ["FCN", "FCNClassifier"])) == 1
+        dummy = "sktime:DummyClassifier"
+        assert len(plan_runs(["A"], [dummy, f"{dummy}()"])) == 1
         ours, theirs = plan_runs(["A"], ["SELSTMFCN", "sktime:DummyClassifier"])
         assert (ours.model, theirs.model) == ("SELSTMFCNClassifier", "sktime:DummyClassifier")
 
@@ -105,6 +110,10 @@ class TestPlan:
             ("sktime:LogisticRegression", "must be a classifier, got LogisticRegression"),
             ("sktime:RocketClassifier(random_state=3)", "comes from the seeds of the study"),
             ("sktime:MiniRocketClassifier", "there is RocketClassifier"),
+            ("sktime:RocketClassifier(kernels=3)", "cannot be made: .*argument 'kernels'"),
+            ("lstmfnc", "got 'lstmfnc'; there is LSTMFCN, "),
+            ("FCNClasifier", "; there is FCN, "),
+            ("Rocket", "; there is sktime:RocketClassifier$"),
             ("sktime:sktime.no.RocketClassifier", r"is in sktime\.classification\..*, not in"),
         ],
     )
@@ -137,6 +146,7 @@ class TestRun:
         assert row["status"] == "done", row
         assert row["epochs"] is None
 
+    @pytest.mark.full
     def test_classes_without_probabilities_have_no_log_loss(self):
         (run,) = plan_runs(["UnitTest"], ["sktime:RocketClassifier(num_kernels=84)"])
         row, arrays = execute(run, None)
@@ -197,12 +207,14 @@ class TestRun:
 
 
 class TestStore:
+    @pytest.mark.full
     def test_a_changed_plan_adds_rows(self, tmp_path):
         rows = run_study(small_runs(), tmp_path, device="cpu").rows()
         run_study(small_runs(3), tmp_path, device="cpu")
         assert [row["seed"] for row in Store(tmp_path).rows()] == [0, 1, 2]
         assert Store(tmp_path).rows()[:2] == rows
 
+    @pytest.mark.full
     def test_failures_are_done_again_where_asked(self, tmp_path):
         runs = plan_runs(["Odd"], ["FCN"], fixed=SMALL)
         (tmp_path / "archive").mkdir()
@@ -214,6 +226,7 @@ class TestStore:
         (row,) = run_study(runs, tmp_path / "out", **where, retry_failed=True).rows()
         assert row["status"] == "done"
 
+    @pytest.mark.full
     @pytest.mark.parametrize("half", [b"{", b'{"key": "x", "sta', b"\xff"])
     def test_half_a_row_is_done_again(self, tmp_path, half):
         run_study(small_runs(2), tmp_path, device="cpu")
@@ -229,6 +242,7 @@ class TestStore:
         with pytest.raises(ValueError, match=r"line 1 of .* is damaged"):
             Store(tmp_path).rows()
 
+    @pytest.mark.full
     def test_one_process_at_a_time(self, tmp_path):
         with Store(tmp_path).writing(), pytest.raises(RuntimeError, match="another process is"):
             run_study(small_runs(1), tmp_path)
@@ -244,6 +258,7 @@ class TestStore:
         with pytest.raises(OSError, match="file"):
             run_study(small_runs(1), tmp_path / "file" / "out")
 
+    @pytest.mark.full
     def test_a_full_disk_ends_the_study(self, tmp_path):
         def limited():
             resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
@@ -257,6 +272,7 @@ class TestStore:
 
 
 class TestKills:
+    @pytest.mark.full
     def test_survives_twenty_kills(self, tmp_path):
         rng, command = random.Random(0), [*BENCH, "--out", str(tmp_path), *STUDY, "--n-jobs", "2"]
         for kill in range(20):
@@ -277,6 +293,7 @@ class TestKills:
         for row in rows:
             assert Store(tmp_path).predictions(row["key"])["probabilities"].shape[1] == 2
 
+    @pytest.mark.full
     def test_a_killed_worker_costs_no_row(self, tmp_path):
         command = [*BENCH, "--out", str(tmp_path), *STUDY, "--n-jobs", "2"]
         with started(command, stdout=subprocess.DEVNULL) as process:
@@ -286,6 +303,7 @@ class TestKills:
         rows = Store(tmp_path).rows()
         assert (len(rows), {row["status"] for row in rows}) == (40, {"done"})
 
+    @pytest.mark.full
     def test_a_run_whose_process_is_killed_twice_has_failed(self, tmp_path):
         options = ["--datasets", "ItalyPowerDemand", "--estimators", "FCN"]
         options += ["--set", "max_epochs=1000000", "--set", "target_loss=0.0"]
@@ -295,3 +313,69 @@ class TestKills:
         (row,) = Store(tmp_path).rows()
         assert row["status"] == "failed"
         assert row["error"].startswith("TerminatedWorkerError")
+
+
+class TestPlaces:
+    def test_a_run_takes_a_free_place_as_it_starts(self, pretended, tmp_path):
+        places = places_on("auto", 3, tmp_path)
+        with taken(places) as first, taken(places) as second:
+            assert (first, second) == ("cuda:0", "cuda:1")
+            with taken(places) as third:
+                assert third == "cuda:0"
+        with contextlib.ExitStack() as stack:
+            short = stack.enter_context(contextlib.ExitStack())
+            devices = [short.enter_context(taken(places)), stack.enter_context(taken(places))]
+            short.close()
+            devices += [stack.enter_context(taken(places)) for _ in range(2)]
+            assert devices == ["cuda:0", "cuda:1", "cuda:0", "cuda:0"]
+
+    def test_a_device_that_is_named_is_for_all(self, pretended, tmp_path):
+        assert [device for _, device in places_on("cuda:1", 3, tmp_path)] == ["cuda:1"] * 3
+        assert [device for _, device in places_on("cpu", 2, tmp_path)] == ["cpu"] * 2
+
+
+class TestEstimate:
+    def test_counts_every_run_once(self, tmp_path):
+        write_archive(tmp_path, "unequal_length")
+        estimators = ["FCN", "CNN", "sktime:DummyClassifier"]  # the second cannot take the lengths
+        runs = plan_runs(["Odd"], estimators, fixed=SMALL, seeds=2)
+        told = []
+        timed = {"archive": tmp_path, "on_timed": lambda run, n, found: told.append((run.model, n))}
+        found = estimate_of(runs, [], **timed)
+        assert 0 < found.low == found.high
+        assert [run.model for run in found.foreign] == ["sktime:DummyClassifier"] * 2
+        assert [run.estimator for run, _ in found.failing] == ["CNNClassifier"] * 2
+        assert all(error.startswith("ValueError: ") for _, error in found.failing)
+        assert sorted({n for _, n in told}) == [2]
+        assert len(told) == 2
+
+    def test_takes_what_was_measured(self):
+        runs = plan_runs(["UnitTest"], ["FCN"], seeds=3)
+        done = {"dataset": "UnitTest", "model": "FCNClassifier", "status": "done"}
+        found = estimate_of(runs, [done | {"fit_seconds": 2.0, "predict_seconds": 0.5}])
+        assert (found.low, found.high) == (7.5, 7.5)
+        assert not found.foreign
+        assert not found.failing
+
+    @pytest.mark.parametrize(
+        ("options", "epochs"),
+        [
+            ({}, (50, 350)),
+            ({"max_epochs": 100}, (100, 100)),  # no room for a second cycle
+            ({"target_loss": None}, (350, 350)),
+            ({"target_loss": 0.0}, (350, 350)),
+            ({"lr_schedule": None}, (350, 350)),
+            ({"early_stopping_patience": 20}, (21, 350)),
+            ({"fine_tune_rounds": 2}, (1050, 1050)),
+        ],
+    )
+    def test_from_the_first_cycle_to_the_last_epoch(self, options, epochs):
+        assert epoch_bounds(FCNClassifier(**options)) == epochs
+
+    def test_an_error_of_memory_is_a_run_that_fails(self, monkeypatch):
+        def too_large(*args, **kwargs):
+            raise MemoryError("4 TiB")
+
+        monkeypatch.setattr(FCNClassifier, "fit", too_large)
+        (run,) = plan_runs(["UnitTest"], ["FCN"])
+        assert timed(run, 1, None, "cpu") == "MemoryError: 4 TiB"

@@ -1,22 +1,33 @@
-"""The benchmarks run, as small as they go, and print JSON."""
+"""The benchmarks run, as small as they go, and print what they say they do."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+import skts
+from skts.datasets import load_ucr_parts
 from tests.settings import DATA, needs_data
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def run(script, *options):
+def output(script, *options):
     command = [sys.executable, "-W", "ignore", str(BENCHMARKS / script), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return done.stdout.splitlines()
 
 
+def run(script, *options):
+    return [json.loads(line) for line in output(script, *options)]
+
+
+@pytest.mark.full
 @needs_data
 def test_all_that_run_on_a_gpu():
     *printed, archive = run("gpu.py", "--device", "cpu", "--quick", "--data", str(DATA / "ucr"))
@@ -33,11 +44,89 @@ def test_all_that_run_on_a_gpu():
     assert archive["mean accuracy"].keys() == {"8", "64", "128"}
 
 
+@pytest.mark.full
 def test_precision():
-    printed = run("precision.py", "--estimators", "FCN", "--shapes", "8x1x9", "--repeats", "1")
-    assert printed[0]["FCN"]["8x1x9"] > 0
+    options = ["--estimators", "FCN", "LSTM", "--shapes", "8x1x9", "6x2x7", "--repeats", "1"]
+    printed = run("precision.py", *options)
+    assert [list(row) for row in printed] == [["FCN"], ["LSTM"]]
+    for row in printed:
+        (ratios,) = row.values()
+        assert ratios.keys() == {"8x1x9", "6x2x7"}
+        assert all(0.05 < ratio < 20 for ratio in ratios.values())
 
 
+@pytest.mark.full
+@needs_data
+def test_accuracy(tmp_path):
+    (tmp_path / "published.csv").write_text("dataset,theirs\nChinatown,0.5\nBeef,0.1\n")
+    *of_sets, mean, beside = output(
+        "accuracy.py",
+        *("--data", str(DATA / "ucr"), "--sets", "Chinatown", "GunPoint", "--seeds", "3", "4"),
+        *("--estimators", "FCN", "--set", "max_epochs=2", "filters=(4, 4, 4)"),
+        *("--published", str(tmp_path / "published.csv"), "--column", "theirs"),
+    )
+    scores = []
+    for line, name in zip(of_sets, ("Chinatown", "GunPoint"), strict=True):
+        found = re.fullmatch(rf"FCNClassifier {name}: (\d\.\d{{4}}) (\d\.\d{{4}})", line)
+        scores.append([float(score) for score in found.groups()])
+    clf = skts.FCNClassifier(max_epochs=2, filters=(4, 4, 4), random_state=3)
+    train, test = load_ucr_parts("Chinatown", DATA / "ucr")
+    assert scores[0][0] == round(clf.fit(*train).score(*test), 4)
+    printed = float(re.search(r"mean test accuracy (\S+) over 2 sets x 2 seeds", mean).group(1))
+    assert abs(printed - np.mean(scores)) < 2e-4
+    ours, theirs = re.search(r"over the 1 sets of theirs: (\S+), published (\S+),", beside).groups()
+    assert abs(float(ours) - np.mean(scores[0])) < 2e-4
+    assert theirs == "0.5000"
+
+
+@pytest.mark.full
+@needs_data
+@pytest.mark.parametrize("protocol", ["few", "small", "many"])
+def test_recipe(protocol):
+    options = ["--data", str(DATA / "ucr"), "--protocol", protocol, "--sets", "SmoothSubspace"]
+    tries = ["epochs=2 first_cycle=0", "epochs=1 first_cycle=0 mixup=0.2"]
+    printed = run("recipe.py", *options, "--splits", "2", "--n-jobs", "1", "--tries", *tries)
+    assert [row["epochs"] for row in printed] == [{"2": 2}, {"1": 2}]
+    assert printed[1]["try"] == {"epochs": 1, "first_cycle": 0, "mixup": 0.2}
+    for row in printed:
+        assert row["protocol"] == protocol
+        assert all(0 <= row[name] <= 1 for name in ("last", "recomputed", "averaged"))
+
+
+@pytest.mark.full
+def test_forecast_defaults():
+    tries = ["max_epochs=1", "max_epochs=1 baseline=last"]
+    linear, last = run("forecast_defaults.py", "--tries", *tries)
+    assert (linear["options"], last["options"]) == tuple(tries)
+    names = {"LSTMForecaster", "ALSTMForecaster", "LSTMALSTMForecaster"}
+    assert linear["error"].keys() == last["error"].keys() == names
+    assert all(0.3 < error < 3 for row in (linear, last) for error in row["error"].values())
+    assert linear["error"] != last["error"]
+
+
+@pytest.mark.full
+def test_busy():
+    options = ["--shapes", "20x1x16", "--busy", "1", "--repeats", "1", "--epochs", "4"]
+    idle, busy = run("busy.py", *options)
+    assert (idle["busy"], busy["busy"]) == (0, 1)
+    assert idle["off"] == 1
+    for row in (idle, busy):
+        assert row["shape"] == [20, 1, 16]
+        assert all(0.05 < row[way] < 100 for way in ("skts", "off", "one thread"))
+
+
+@pytest.mark.full
+def test_import_time():
+    (line,) = output("import_time.py", "--repeats", "3")
+    found = re.fullmatch(
+        r"import skts adds (\S+) s \(medians of 3: (\S+) s without, (\S+) s with\)", line
+    )
+    added, without, with_skts = (float(seconds) for seconds in found.groups())
+    assert min(without, with_skts) > 0
+    assert added < with_skts
+
+
+@pytest.mark.full
 @needs_data
 def test_ozone(tmp_path):
     out = tmp_path / "out"
@@ -59,6 +148,7 @@ def test_ozone(tmp_path):
         assert (out / f"{figure}.svg").stat().st_size > 10_000
 
 
+@pytest.mark.full
 def test_forecasters(tmp_path):
     options = ["--seeds", "1", "--only", "longley", "lynx"]
     longley, lynx, covered = run("forecasters.py", "--out", str(tmp_path), *options)
@@ -70,6 +160,7 @@ def test_forecasters(tmp_path):
     assert all(0.4 < part <= 1 for part in covered["within the interval"].values())
 
 
+@pytest.mark.full
 @needs_data
 def test_forecast_speed():
     options = ["--epochs", "3", "--repeats", "1", "--steps", "200"]
@@ -79,6 +170,7 @@ def test_forecast_speed():
     assert 0.2 < ours / bare < 5
 
 
+@pytest.mark.full
 def test_latency():
     options = ["--n-timepoints", "12", "--batches", "1", "3", "--repeats", "10"]
     one, three = run("latency.py", "--estimators", "FCN", *options)

@@ -1,5 +1,6 @@
 """The command line, run as a user runs it, and the documents that tell of it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 import skts
 from skts import demo
+from skts.benchmark import command
 from skts.discovery import all_estimators
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +21,7 @@ def skts_command(*arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
 
 
+@pytest.mark.full
 def test_version():
     assert skts_command("--version").stdout == f"skts {skts.__version__}\n"
 
@@ -29,12 +32,14 @@ def test_list_names_every_estimator_with_its_paper():
         assert f"{name}\n    {cls.paper}\n" in listed
 
 
+@pytest.mark.full
 def test_without_a_command_it_says_which_there_are():
     finished = skts_command()
     assert finished.returncode == 2
     assert "required: command" in finished.stderr
 
 
+@pytest.mark.full
 def test_demo_prints_one_table(monkeypatch, capsys):
     # the real thing, on less: one data set, two epochs
     monkeypatch.setattr(demo, "DATASETS", ("ItalyPowerDemand",))
@@ -50,10 +55,51 @@ def test_demo_prints_one_table(monkeypatch, capsys):
     assert "5/5" in shown.err
 
 
-def test_demo_needs_numba(monkeypatch):
+def test_demo_needs_numba(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install .*"\.\[bench\]"'):
         demo.run_demo()
+    from skts.cli import main
+
+    assert main(["demo"]) == 2
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"skts demo: .* needs numba, .*\n", told)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["bench", "run", "--help"]])
+def test_a_reader_that_goes_away_is_not_told(words):
+    command = [sys.executable, "-m", "skts.cli", *words]
+    read, write = os.pipe()
+    os.close(read)  # as of a `head` that has ended
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=300)
+    os.close(write)
+    assert done.stderr == b""
+    assert done.returncode == (141 if words == ["list"] else 0)  # argparse takes it as well done
+
+
+@pytest.mark.parametrize("name", ["demo", "list", "bench run", "bench classify", "bench report"])
+def test_an_interrupt_is_a_line(name, monkeypatch, capsys, tmp_path):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    from skts import cli
+
+    options = ["--out", str(tmp_path / "out")]
+    trained = ["--estimators", "FCN", *options]
+    words = {
+        "bench run": ["--datasets", "UnitTest", *trained],
+        "bench classify": [str(tmp_path), *trained],
+        "bench report": [str(tmp_path), *options],
+    }
+    monkeypatch.setattr(demo, "run_demo", interrupted)
+    monkeypatch.setattr(cli, "all_estimators", interrupted)
+    for function in ("bench_run", "bench_classify", "bench_report"):
+        monkeypatch.setattr(command, function, interrupted)
+    assert cli.main([*name.split(), *words.get(name, [])]) == 130
+    goes_on = name in ("bench run", "bench classify")
+    hint = "; what is done is kept, and the same command goes on" if goes_on else ""
+    assert capsys.readouterr().err == f"skts {name}: interrupted{hint}\n"
 
 
 def test_ci_runs_the_readmes_test_command():

@@ -10,30 +10,35 @@ import sys
 import joblib
 import numpy as np
 import pytest
-import torch
 from sklearn.base import clone, is_classifier
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import skts
 import skts.forecasting
-from skts._options import SeriesTrainingParams
 from skts.base import SeriesEstimator
 from skts.discovery import KINDS, all_estimators
+from skts.training.options import SeriesTrainingParams
 from tests import forecasts
-from tests.settings import EXPECTED_FAILED_CHECKS, of_full_size, small
+from tests.settings import (
+    CHECKS_OF_ARCHITECTURES,
+    EXPECTED_FAILED_CHECKS,
+    RUN_ALL_CHECKS,
+    discovered,
+    is_classifier_class,
+    of_full_size,
+    small,
+)
 
-FOUND = all_estimators(["classifier", "regressor"])
-ESTIMATORS = [small(cls) for _, cls in FOUND]
-CLASSES = [pytest.param(cls, id=name) for name, cls in FOUND]
-FORECASTERS = [pytest.param(cls, id=name) for name, cls in all_estimators("forecaster")]
+CLASSES = discovered()
+FORECASTERS = discovered("forecaster")
 NETWORKS = [param for param in CLASSES if issubclass(param.values[0], SeriesEstimator)]
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.arange(20) % 2
 PREDICT_ELSEWHERE = """
 import sys, joblib, torch; torch.set_num_threads(1); folder = sys.argv[1]
-est, X = joblib.load(folder + '/est.joblib')
-predict = getattr(est, 'predict_proba', est.predict)
-joblib.dump(predict(X), folder + '/out.joblib')
+estimators, X = joblib.load(folder + '/estimators.joblib')
+found = [getattr(est, 'predict_proba', est.predict)(X) for est in estimators]
+joblib.dump(found, folder + '/found.joblib')
 """
 
 
@@ -51,11 +56,43 @@ def outputs(est, X):
     return est.predict_proba(X) if is_classifier(est) else est.predict(X)
 
 
-@parametrize_with_checks(
-    ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
-)
+def sklearn_checks():
+    """scikit-learn's checks of every estimator, those of the full suite marked."""
+    for param in CLASSES:
+        (cls,) = param.values
+        options = {"batch_size": 50, "lr": 2e-2} if is_classifier_class(cls) else {}
+        made = estimator_checks_generator(
+            small(cls, **options), expected_failed_checks=EXPECTED_FAILED_CHECKS, mark="xfail"
+        )
+        for one in made:
+            estimator, check = getattr(one, "values", one)
+            marks, name = [*getattr(one, "marks", ())], check.func.__name__
+            of_architecture = is_classifier(estimator) and name in CHECKS_OF_ARCHITECTURES
+            is_quick = of_architecture or param.id in RUN_ALL_CHECKS
+            if check.keywords or not is_quick:  # with keywords: the check once more
+                marks.append(pytest.mark.full)
+            words = [param.id, name, *(f"{k}={v}" for k, v in check.keywords.items())]
+            yield pytest.param(estimator, check, marks=marks, id="-".join(words))
+
+
+@pytest.mark.parametrize(("estimator", "check"), [*sklearn_checks()])
 def test_sklearn_check(estimator, check):
     check(estimator)
+
+
+def predicted_elsewhere(estimators, folder, **environment):
+    """What fitted estimators predict for X in another process, through joblib."""
+    joblib.dump((estimators, X), folder / "estimators.joblib")
+    command = [sys.executable, "-c", PREDICT_ELSEWHERE, folder]
+    subprocess.run(command, check=True, env=os.environ | environment)
+    return joblib.load(folder / "found.joblib")
+
+
+def test_all_survive_joblib_into_another_process(tmp_path):
+    estimators = [small(param.values[0], max_epochs=2).fit(X, Y) for param in CLASSES]
+    found = predicted_elsewhere(estimators, tmp_path)
+    for est, elsewhere in zip(estimators, found, strict=True):
+        np.testing.assert_array_equal(elsewhere, outputs(est, X), err_msg=repr(est))
 
 
 def test_discovery_finds_what_the_package_exports():
@@ -119,23 +156,16 @@ class TestEstimator:
         est = clone(est).set_params(**as_numpy)
         np.testing.assert_array_equal(outputs(est.fit(X, Y), X), expected)
 
-    def test_survives_pickle_and_joblib_into_another_process(self, cls, tmp_path):
+    def test_survives_pickle(self, cls):
         est = small(cls, max_epochs=2).fit(X, Y)
-        expected = outputs(est, X)
-        np.testing.assert_array_equal(outputs(pickle.loads(pickle.dumps(est)), X), expected)
-        joblib.dump((est, X), tmp_path / "est.joblib")
-        subprocess.run([sys.executable, "-c", PREDICT_ELSEWHERE, tmp_path], check=True)
-        np.testing.assert_array_equal(joblib.load(tmp_path / "out.joblib"), expected)
+        again = pickle.loads(pickle.dumps(est))
+        np.testing.assert_array_equal(outputs(again, X), outputs(est, X))
 
-    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-    def test_trained_on_cuda_it_predicts_where_there_is_none(self, cls, tmp_path):
+    @pytest.mark.full
+    def test_trained_on_cuda_it_predicts_where_there_is_none(self, cls, tmp_path, cuda):
         est = small(cls, max_epochs=2, device="cuda").fit(X, Y)
         assert next(net_of(est).module_.parameters()).is_cuda
-        joblib.dump((est, X), tmp_path / "est.joblib")
-        without_cuda = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
-        command = [sys.executable, "-c", PREDICT_ELSEWHERE, tmp_path]
-        subprocess.run(command, check=True, env=without_cuda)
-        elsewhere = joblib.load(tmp_path / "out.joblib")
+        (elsewhere,) = predicted_elsewhere([est], tmp_path, CUDA_VISIBLE_DEVICES="")
         np.testing.assert_allclose(elsewhere, outputs(est, X), rtol=1e-3, atol=1e-3)
 
     def test_clone_and_repr_keep_the_options(self, cls):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skts import LSTMFCNClassifier
-from skts.datasets import list_ucr, load_ucr, load_ucr_parts
+from skts.datasets import find_missing, list_ucr, load_ucr, load_ucr_parts
 from tests.settings import DATA, needs_data, small
 
 
@@ -53,14 +53,169 @@ def test_missing_values_of_one_split_make_them_so_in_both(tmp_path):
     assert y.tolist() == ["NA", "b"]
 
 
-def test_odd_files(tmp_path):
-    write_tsv(tmp_path, "Own", [['"c', 1], ["NaN", 1, 2, 3]], [["b", "?", 2, 3]])
+def test_odd_labels(tmp_path):
+    write_tsv(tmp_path, "Own", [['"c', 1, 2, 3], ["NA", 1, 2, 3]], [["b", "?", 2, 3]])
     X, y = load_ucr("Own", path=tmp_path)
-    assert y.tolist() == ['"c', "NaN", "b"]
-    np.testing.assert_array_equal(X, [[1, np.nan, np.nan], [1, 2, 3], [np.nan, 2, 3]])
-    (tmp_path / "Own" / "Own_TEST.tsv").write_text("1 2 3\n")
-    with pytest.raises(ValueError, match=r"Own_TEST.tsv must hold .* tab-separated"):
+    assert y.tolist() == ['"c', "NA", "b"]
+    np.testing.assert_array_equal(X, [[1, 2, 3], [1, 2, 3], [np.nan, 2, 3]])
+
+
+HEADER = (
+    "#Café\n@problemName Own\n@timeStamps false\n@univariate true\n@classLabel true A b\n@data\n"
+)
+
+
+def write(folder, suffix, train, test=None):
+    """Both files of the data set "Own", the test part right unless it is given."""
+    right = {".tsv": "1\t0.5\t2\n2\t3\t4\n", ".ts": f"{HEADER}0.5,2:a\n3,4:b\n"}[suffix]
+    (folder / "Own").mkdir()
+    for split, content in (("TRAIN", train), ("TEST", right if test is None else test)):
+        content = content if isinstance(content, bytes) else content.encode()
+        (folder / "Own" / f"Own_{split}{suffix}").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("label\tx1\tx2\n1\t0.5\t2\n", r"TRAIN.tsv, line 1: value 1 must be a number .*got 'x1'"),
+        ("1\t0.5\t2\n2\t0,5\t2\n", "line 2: value 1 must be a number with a decimal point.*'0,5'"),
+        ("1\t0.5\t2\n\n2\t3\tNA\n", "line 3: value 2 must be .*, or NaN, .*'NA'"),
+        ("1\t0.5\tTrue\n", "line 1: value 2 must be a number .*'True'"),
+        ("1\t0.5\x002\t3\n", "line 1: text must have no NUL"),
+        ("1\t0.5\tinf\n", "line 1: a value must be finite"),
+        ("1\t0.5\t2\nJä\t3\t4\n".encode("latin-1"), "line 2: text must be in UTF-8, got b'J"),
+        ("1\t0.5\t2\n".encode("utf-16"), "line 1: text must be in UTF-8"),
+        ("1\t0.5\t2\n2\t3\n", "line 2: there must be 3 columns, as in line 1, got 2; .*padded"),
+        ("1\t0.5\t2\n2\t3\t4\t5\n", "line 2: there must be 3 columns, as in line 1, got 4"),
+        ("1\t0.5\t2\n\t3\t4\n", "line 2: a label must not be missing"),
+        ("1\t0.5\t2\nNaN\t3\t4\n", "line 2: a label must not be missing"),
+        ("1\t0.5\t2\n\t\t\n", "line 2: a label must not be missing"),
+        ("", "TRAIN.tsv must hold .* got an empty file"),
+        ("\n \n", "TRAIN.tsv must hold .* got an empty file"),
+        ("1\n2\n", "line 1: the file must hold a label and tab-separated values"),
+        ("1 0.5 2\n", "line 1: the file must hold a label and tab-separated values"),
+        ("1,0.5,2\n", r"line 1: .* \(commas are no tabs\), got '1,0.5,2'"),
+        ("1\tNaN\tNaN\n2\t?\t\n", "must have values, got none but missing ones"),
+    ],
+)
+def test_a_malformed_tsv_file_is_named_with_the_line(tmp_path, content, message):
+    write(tmp_path, ".tsv", content)
+    for load in (load_ucr, load_ucr_parts):
+        with pytest.raises(ValueError, match=rf"Own_TRAIN.*{message}|Own_{message}"):
+            load("Own", path=tmp_path)
+    assert list_ucr(tmp_path) == ["Own"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (HEADER + "0.5,2:a\n3,4\n", "line 8: there must be 1 channels, .* got 0 channels"),
+        (HEADER + "0.5,2:a\n3,4:\n", "line 8: a label must not be missing"),
+        (HEADER + "0.5,2:a\n3,4:?\n", "line 8: a label must not be missing"),
+        (HEADER + "0.5,2:a\n3,4:c\n", "line 8: a label must be one of A, b, got 'c'"),
+        (HEADER + "0.5,2:a\n3,4:5,6:a\n", "line 8: there must be 1 channels, .* got 2 channels"),
+        (HEADER + "0.5,2:a\n3;4:a\n", "line 8: value 1 of channel 1 must be a number .*'3;4'"),
+        (HEADER + "0.5,NA:a\n", "line 7: value 2 of channel 1 must be a number .*'na'"),
+        (HEADER + "0.5,:a\n", "line 7: value 2 of channel 1 must be a number .*''"),
+        (HEADER + "0.5,inf:a\n", "line 7: the values of channel 1 must be finite"),
+        (HEADER + "0.5\t2\ta\n", "line 7: there must be 1 channels"),
+        (HEADER, "there must be series behind '@data', got none"),
+        (HEADER.replace("@data\n", "0.5,2:a\n"), "line 6: '@data' must stand ahead of the first"),
+        (HEADER.replace("@data\n", ""), "there must be '@data' and series, got neither"),
+        (HEADER.replace("A b", "A a") + "1:a\n", "line 5: classes must differ in more than case"),
+        (HEADER.encode() + b"0.5:\xe4\n", "line 7: text must be in UTF-8"),
+        (
+            HEADER.replace("@univariate true", "@dimensions 2") + "1:2:a\n3:a\n",
+            "line 8: .* 2 chann",
+        ),
+        (HEADER.replace("@univariate true", "@dimensions x") + "1:a\n", "line 4: @dimensions must"),
+        (HEADER.replace("@univariate true", "") + "1:2:a\n3:a\n", "line 8: there must be 2 chann"),
+        (
+            HEADER.replace("@univariate true", "") + "1,2:2:a\n",
+            "line 7: .*as many values, got 2, 1",
+        ),
+        (HEADER.replace("@univariate true", "") + "1,2:1,2:a\n", "TEST.ts: .* 2 channels.*, got 1"),
+        (
+            HEADER.replace("Stamps false", "stamps true") + "(0,1),2:a\n",
+            r"line 7: .*\(time, value\)",
+        ),
+        (
+            HEADER.replace("Stamps false", "stamps true") + "(0,1),(0,2):a\n",
+            "line 7: the times of a series must differ, got '0'",
+        ),
+        (
+            HEADER.replace("Stamps false", "stamps true") + "(10,1),(9,2):a\n",
+            "line 7: the times of a series must be in order, got '10, 9'",
+        ),
+        (
+            HEADER.replace("Stamps false", "stamps true")
+            + "(2020-01-02 00:00,1),(2020-01-01 00:00,2):a\n",
+            "line 7: the times of a series must be in order",
+        ),
+        (HEADER + "1_0:a\n", "line 7: value 1 of channel 1 must be a number .*'1_0'"),
+    ],
+)
+def test_a_malformed_ts_file_is_named_with_the_line(tmp_path, content, message):
+    write(tmp_path, ".ts", content)
+    with pytest.raises(ValueError, match=rf"Own_TRAIN.*{message}|Own_{message}"):
         load_ucr("Own", path=tmp_path)
+    assert list_ucr(tmp_path) == ["Own"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".tsv", "\ufeff1\t0.5\t2\r\n\r\n2\t3\t4\r\n\r\n \r\n"),
+        (".tsv", "1\t0.5\t2\n2\t3\t4"),
+        (".tsv", "1\t0.5\t2\t\n2\t 3 \t4\t"),
+        (".ts", "\ufeff" + (HEADER + "0.5, 2:a\n\n3,4 : b\n\n").replace("\n", "\r\n")),
+        (".ts", (HEADER + "0.5,2:A\n3,4:b").encode("latin-1")),  # in a comment
+        (".ts", HEADER.replace("Stamps false", "stamps true") + "(1,0.5),(2,2):a\n(1,3),(2,4):b"),
+        (
+            ".ts",
+            HEADER.replace("Stamps false", "stamps true")
+            + "(2020-01-01 10:00:00,0.5), (2020-01-01 11:00:00,2):a\n(10:00,3),(11:00,4):b",
+        ),
+    ],
+)
+def test_what_editors_and_systems_do_to_files_is_read(tmp_path, suffix, content):
+    write(tmp_path, suffix, content)
+    X, y = load_ucr("Own", "train", tmp_path)
+    np.testing.assert_array_equal(X, [[0.5, 2], [3, 4]])
+    assert y.tolist() == {".tsv": ["1", "2"], ".ts": ["a", "b"]}[suffix]
+
+
+class TestWhatHasNoClasses:
+    """Decided by what files say."""
+
+    @pytest.mark.parametrize(
+        ("tag", "message"),
+        [
+            (
+                "@targetLabel true",
+                "TRAIN.ts, line 5: .*'@classLabel true'.*got '@targetLabel true'",
+            ),
+            ("@classLabel false", "TRAIN.ts: .*must say '@classLabel true' and its classes"),
+            ("", "TRAIN.ts: .*must say '@classLabel true' and its classes"),
+        ],
+    )
+    def test_in_an_archive(self, tmp_path, tag, message):
+        write(tmp_path, ".ts", HEADER.replace("@classLabel true A b", tag) + "1,2:0.53\n2,3:0.71\n")
+        assert list_ucr(tmp_path) == []
+        assert find_missing(["Own"], tmp_path) == ["Own"]
+        with pytest.raises(ValueError, match=message):
+            load_ucr("Own", path=tmp_path)
+
+    def test_among_what_sktime_ships(self, monkeypatch):
+        monkeypatch.delenv("SKTS_DATA", raising=False)
+        others = ["Airline", "Covid3Month", "Tecator", "segmentation"]
+        assert not {*others} & {*list_ucr()}
+        assert find_missing([*others, "GunPoint", "Adiac"]) == others
+        assert {"GunPoint", "BasicMotions", "PLAID"} <= {*list_ucr()}
+        with pytest.raises(ValueError, match=r"Tecator_TRAIN.ts, line \d+: .*@targetLabel true"):
+            load_ucr("Tecator")
+        with pytest.raises(FileNotFoundError, match="'Airline' is neither in"):
+            load_ucr("Airline")
 
 
 def test_the_environment_names_the_folder(tmp_path, monkeypatch):

@@ -11,15 +11,16 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, EpochScoring, GradientNormClipping
 from torch.utils.data import DataLoader
 
-from skts import ALSTMClassifier, FCNClassifier, LSTMFCNClassifier
-from skts._callbacks import one_cycle
-from skts._net import EVALUATION_VALUES, SeriesNet
-from skts._tensors import Batches, SeriesDataset
-from tests.recording import run_python
+from skts import ALSTMClassifier, FCNClassifier, LSTMFCNClassifier, SeedEnsembleClassifier
+from skts.training.batches import Batches, SeriesDataset
+from skts.training.callbacks import one_cycle
+from skts.training.net import EVALUATION_VALUES, SeriesNet
+from tests.recording import KeptBatches, run_python
 from tests.settings import small
 
 RNG = np.random.default_rng(0)
@@ -40,10 +41,6 @@ def norms(clf):
     return [m for m in clf.net_.module_.modules() if isinstance(m, torch.nn.BatchNorm1d)]
 
 
-def read_losses(history, prefix="train"):
-    return [[batch.get(f"{prefix}_loss") for batch in epoch["batches"]] for epoch in history]
-
-
 class Watching(Callback):
     """Sees the loss of each batch as it comes."""
 
@@ -53,6 +50,13 @@ class Watching(Callback):
     def on_batch_end(self, net, training=False, **kwargs):
         if training:
             self.seen.append(net.history[-1, "batches", -1, "train_loss"])
+
+
+class InMemory(Callback):
+    """Ends with an error where series stream."""
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        assert dataset_train.streamed is None
 
 
 class Spy(Callback):
@@ -65,14 +69,17 @@ class Spy(Callback):
 class TestLosses:
     def test_history_is_the_same_whether_losses_are_read_in_each_batch_or_once(self):
         watching = Watching()
-        watched, plain = fitted(callbacks=[watching]), fitted()
+        kept = KeptBatches(), KeptBatches()
+        watched, plain = fitted(callbacks=[watching, kept[0]]), fitted(callbacks=[kept[1]])
         assert torch.equal(weights(watched), weights(plain))
-        assert watching.seen == [loss for epoch in read_losses(plain.history_) for loss in epoch]
+        assert kept[0].epochs == kept[1].epochs
+        losses = [batch["train_loss"] for epoch in kept[1].epochs for batch in epoch]
+        assert watching.seen == losses
+        assert {type(loss) for loss in losses} == {float}
         for a, b in zip(watched.history_, plain.history_, strict=True):
-            assert a["batches"] == b["batches"]
+            assert a["batches"] == b["batches"] == []  # of the epoch that runs alone
             assert a.keys() == b.keys()
             assert a["train_loss"] == b["train_loss"]
-        assert isinstance(plain.history_[0, "batches", 0, "train_loss"], float)
 
     @pytest.mark.parametrize(
         ("callback", "is_read"),
@@ -88,13 +95,55 @@ class TestLosses:
 
     def test_validation_losses_and_scores_are_recorded_too(self):
         scored = EpochScoring("accuracy", name="mine", on_train=True, lower_is_better=False)
-        clf = fitted(validation_fraction=0.3, callbacks=[scored])
-        for epoch in clf.history_:
-            batches = [b["valid_loss"] for b in epoch["batches"] if "valid_loss" in b]
+        kept = KeptBatches()
+        clf = fitted(validation_fraction=0.3, callbacks=[scored, kept])
+        for epoch, of_epoch in zip(clf.history_, kept.epochs, strict=True):
+            batches = [b["valid_loss"] for b in of_epoch if "valid_loss" in b]
             assert len(batches) == epoch["valid_batch_count"]
-            sizes = [b["valid_batch_size"] for b in epoch["batches"] if "valid_loss" in b]
+            sizes = [b["valid_batch_size"] for b in of_epoch if "valid_loss" in b]
             assert epoch["valid_loss"] == pytest.approx(np.average(batches, weights=sizes))
             assert 0 <= epoch["mine"] <= 1
+
+
+class TestCallbacks:
+    """Those of the user's are called as skorch calls them."""
+
+    def test_a_hook_of_ones_own_and_one_that_comes_late(self):
+        seen = []
+        late = Callback().initialize()
+        late.on_batch_end = lambda *args, **kwargs: seen.append("late")
+        own = Callback()
+
+        def add(net, **kwargs):
+            if late not in [callback for _, callback in net.callbacks_]:
+                net.callbacks_.append(("late", late))
+
+        own.on_train_begin = add
+        own.on_grad_computed = lambda *args, **kwargs: seen.append("own")
+        fitted(callbacks=[own], max_epochs=1)
+        assert seen == ["own", "late"] * 3  # steps
+
+    def test_batches_of_the_epoch_before_are_read_as_an_epoch_begins(self):
+        seen = []
+
+        class Reads(Callback):
+            def on_epoch_begin(self, net, **kwargs):
+                seen.append([len(epoch["batches"]) for epoch in net.history])
+
+        fitted(callbacks=[Reads()])
+        assert seen == [[0], [3, 0], [0, 3, 0]]
+
+    def test_a_module_that_a_callback_froze_trains_again_in_the_next_step(self):
+        modes = []
+
+        class Freezes(Callback):
+            def on_grad_computed(self, net, **kwargs):
+                norm = next(m for m in net.module_.modules() if isinstance(m, torch.nn.BatchNorm1d))
+                modes.append(norm.training)
+                norm.eval()
+
+        fitted(callbacks=[Freezes()], max_epochs=2)
+        assert modes == [True] * 6
 
 
 class TestStreaming:
@@ -120,19 +169,40 @@ class TestStreaming:
         streamed, at_once = (fitted(memory_limit=n, batch_size=1) for n in (0, None))
         assert torch.equal(weights(streamed), weights(at_once))
 
-    def test_a_mapped_file_streams(self, mapped):
+    @pytest.mark.parametrize(("limit", "streams"), [(0, True), (X.nbytes, False), (None, False)])
+    def test_a_mapped_file_streams_where_it_is_larger_than_the_limit(self, mapped, limit, streams):
         spy = Spy()
-        clf = fitted(mapped, callbacks=[spy])
-        assert np.shares_memory(spy.datasets[0].streamed, mapped)
+        clf = fitted(mapped, callbacks=[spy], memory_limit=limit)
+        streamed = spy.datasets[0].streamed
+        assert np.shares_memory(streamed, mapped) if streams else streamed is None
         assert torch.equal(weights(clf), weights(fitted()))
-        np.testing.assert_array_equal(clf.predict(mapped), fitted().predict(X))
+        np.testing.assert_array_equal(clf.predict_proba(mapped), fitted().predict_proba(X))
+
+    def test_of_a_mapped_file_the_limit_is_a_part_of_the_memory(self, mapped, monkeypatch):
+        for n_bytes, streams in [(X.nbytes * 8, False), (X.nbytes * 8 - 8, True)]:
+            sizes = {"SC_PHYS_PAGES": n_bytes, "SC_PAGE_SIZE": 1}
+            monkeypatch.setattr(os, "sysconf", sizes.get)
+            assert (SeriesDataset(mapped).streamed is not None) == streams
+            assert SeriesDataset(X).streamed is None
+
+    @pytest.mark.full
+    @pytest.mark.parametrize("kind", ["seeds", "votes"])
+    def test_what_joblib_maps_for_its_processes_does_not_stream(self, kind):
+        large, labels = np.tile(X, (30, 1, 10)), np.tile(Y, 30)
+        assert large.nbytes > 2**20  # from which on joblib maps
+        clf = small(FCNClassifier, max_epochs=1, batch_size=256, callbacks=[InMemory()])
+        both = {
+            "seeds": SeedEnsembleClassifier(clf, n_estimators=2, n_jobs=2),
+            "votes": VotingClassifier([("a", clf), ("b", clf)], n_jobs=2),
+        }
+        both[kind].fit(large, labels)
 
     def test_a_mapped_file_is_never_in_memory_as_a_whole(self, tmp_path):
         file = tmp_path / "large.npy"
         np.save(file, np.tile(X, (400, 1, 10)))  # 15 MB
         large = np.load(file, mmap_mode="r")
         options = {"filters": (2,), "kernel_sizes": (3,), "max_epochs": 1, "batch_size": 256}
-        clf = FCNClassifier(validation_fraction=0.1, **options)
+        clf = FCNClassifier(validation_fraction=0.1, memory_limit=0, **options)
         tracemalloc.start()
         try:
             clf.fit(large, np.tile(Y, 400)).predict(large)
@@ -145,15 +215,20 @@ class TestStreaming:
         weight = np.linspace(0, 1, 41)  # of which the first is left out
         options = {"max_epochs": 2, "oversample": True, "validation_fraction": 0.3}
         a, b = (
-            small(LSTMFCNClassifier, **options).fit(series, Y, sample_weight=weight)
-            for series in (X, mapped)
+            small(LSTMFCNClassifier, memory_limit=limit, **options).fit(
+                series, Y, sample_weight=weight
+            )
+            for series, limit in [(X, None), (mapped, 0)]
         )
         assert torch.equal(weights(a), weights(b))
 
     @pytest.mark.parametrize(
         ("dtype", "options"), [("float32", {"normalize": "series"}), ("float64", {})]
     )
-    def test_normalisation_and_other_types_are_prepared_in_memory(self, tmp_path, dtype, options):
+    def test_normalisation_and_other_types_are_prepared_in_memory(
+        self, tmp_path, dtype, options, monkeypatch
+    ):
+        monkeypatch.setattr("skts.training.batches._memory_of_machine", lambda: 0)
         np.save(tmp_path / "series.npy", X.astype(dtype))
         mapped, spy = np.load(tmp_path / "series.npy", mmap_mode="r"), Spy()
         clf = fitted(mapped, callbacks=[spy], **options)
@@ -165,7 +240,8 @@ class TestStreaming:
         fitted(callbacks=[spy])
         assert np.shares_memory(spy.datasets[0].inputs["x"].numpy(), X)
 
-    def test_a_copy_of_a_mapped_file_is_in_memory(self, mapped):
+    def test_a_copy_of_a_mapped_file_is_in_memory(self, mapped, monkeypatch):
+        monkeypatch.setattr("skts.training.batches._memory_of_machine", lambda: 0)
         spy = Spy()
         fitted(mapped.copy(), callbacks=[spy])
         assert spy.datasets[0].streamed is None
@@ -221,7 +297,7 @@ class TestRecomputedNorms:
 class TestMemory:
     SOURCE = (
         "import resource, torch\n"
-        "from skts._tensors import kept_memory\n"
+        "from skts.process import kept_memory\n"
         "def faults_of_second_use(n_buffers, size):\n"
         "    [torch.ones(size) for _ in range(n_buffers)]\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
@@ -252,6 +328,7 @@ class TestMemory:
     def test_gradients_go_when_training_ends(self):
         assert all(p.grad is None for p in fitted().net_.module_.parameters())
 
+    @pytest.mark.full
     def test_thresholds_of_the_environment_are_left_alone(self):
         out = run_python(self.SOURCE, MALLOC_TRIM_THRESHOLD_="131072")
         before, _, within, after = map(int, out.stdout.split())
@@ -285,6 +362,7 @@ class Threads(Callback):
         (Path(self.folder) / str(os.getpid())).write_text(str(torch.get_num_threads()))
 
 
+@pytest.mark.full
 def test_two_workers_of_a_grid_search_take_half_of_the_cores_each(tmp_path):
     search = GridSearchCV(
         small(LSTMFCNClassifier, max_epochs=1, callbacks=[Threads(str(tmp_path))]),
@@ -309,6 +387,7 @@ def test_the_net_is_a_skorch_net_of_its_own():
     assert len(one_cycle_net.partial_fit(X, Y).history) == 6
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore")  # torch's compiler warns of what it does itself
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_network_is_the_same_network():
@@ -322,10 +401,9 @@ def test_a_compiled_network_is_the_same_network():
     np.testing.assert_allclose(compiled.predict_proba(X), plain.predict_proba(X), atol=5e-3)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 class TestCuda:
     @pytest.fixture
-    def replays(self, monkeypatch):
+    def replays(self, cuda, monkeypatch):
         """Counts the steps that were replayed; each is an error if it waits for the device."""
         counted, replay = [], torch.cuda.CUDAGraph.replay
 
@@ -340,6 +418,7 @@ class TestCuda:
         monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", counting)
         return counted
 
+    @pytest.mark.full
     @pytest.mark.parametrize(
         "options",
         [
@@ -365,7 +444,7 @@ class TestCuda:
         again = pickle.loads(pickle.dumps(captured))
         np.testing.assert_array_equal(again.predict(X), captured.predict(X))
 
-    def test_a_step_that_cannot_be_captured_is_stepped_through(self, monkeypatch):
+    def test_a_step_that_cannot_be_captured_is_stepped_through(self, cuda, monkeypatch):
         def reading(self, *args, **kwargs):
             loss = get_loss(self, *args, **kwargs)
             loss.item()
@@ -373,7 +452,7 @@ class TestCuda:
 
         get_loss = SeriesNet.get_loss
         monkeypatch.setattr(SeriesNet, "get_loss", reading)
-        with pytest.warns(UserWarning, match="goes on without a CUDA graph"):
+        with pytest.warns(RuntimeWarning, match="goes on without a CUDA graph"):
             clf = fitted(device="cuda", max_epochs=10)
         assert len(clf.history_) == 10
 

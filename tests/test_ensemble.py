@@ -10,10 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skts import FCNClassifier, FCNRegressor, SeedEnsembleClassifier, SeedEnsembleRegressor
-from skts.datasets import load_ucr
+from tests.recording import X, Y
 from tests.settings import small
-
-X, Y = load_ucr("ItalyPowerDemand", "train")
 
 
 def test_averages_the_probabilities_of_the_same_estimator_from_other_seeds():
@@ -31,6 +29,11 @@ def test_averages_the_probabilities_of_the_same_estimator_from_other_seeds():
     assert not hasattr(member, "net_")
 
 
+def test_log_probabilities_are_those_of_the_average():
+    ensemble = SeedEnsembleClassifier(small(FCNClassifier, max_epochs=1), n_estimators=2).fit(X, Y)
+    np.testing.assert_array_equal(ensemble.predict_log_proba(X), np.log(ensemble.predict_proba(X)))
+
+
 def test_averages_the_predictions_of_regressors():
     member = small(FCNRegressor, max_epochs=3)
     y = X[:, -1]
@@ -44,6 +47,7 @@ def test_averages_the_predictions_of_regressors():
     )
 
 
+@pytest.mark.full
 def test_processes_give_what_one_process_gives():
     serial, parallel = (
         SeedEnsembleClassifier(small(FCNClassifier, max_epochs=2), n_estimators=2, n_jobs=n)
@@ -68,9 +72,9 @@ def test_takes_pipelines_and_sits_in_a_grid_search():
     pipeline = make_pipeline(StandardScaler(), small(FCNClassifier, max_epochs=20))
     ensemble = SeedEnsembleClassifier(pipeline, n_estimators=2)
     grid = {"n_estimators": [1, 2], "estimator__fcnclassifier__batch_size": [8]}
-    search = GridSearchCV(ensemble, grid, cv=2).fit(X, Y)
+    search = GridSearchCV(ensemble, grid, cv=2).fit(X[:30], Y[:30])
     assert search.best_estimator_.estimators_[0][-1].random_state == 0
-    assert search.score(*load_ucr("ItalyPowerDemand", "test")) > 0.8
+    assert search.score(X[30:], Y[30:]) > 0.8
 
 
 def test_other_seeds_lead_to_other_members():
@@ -88,10 +92,13 @@ def test_other_seeds_lead_to_other_members():
 
 def test_hands_on_what_a_pipeline_takes():
     pipeline = make_pipeline(StandardScaler(), small(FCNClassifier, max_epochs=2))
-    ensemble, plain = (SeedEnsembleClassifier(pipeline, n_estimators=2) for _ in range(2))
-    weight = np.where(Y == "1", 1.0, 0.01)
-    ensemble.fit(X, Y, fcnclassifier__sample_weight=weight)
-    assert (ensemble.predict(X) == "1").mean() > (plain.fit(X, Y).predict(X) == "1").mean()
+    weights = {"fcnclassifier__sample_weight": np.where(Y == "a", 1.0, 0.01)}
+    ensemble = SeedEnsembleClassifier(pipeline, n_estimators=2).fit(X, Y, **weights)
+    alone = [clone(member).fit(X, Y, **weights) for member in ensemble.estimators_]
+    expected = np.mean([member.predict_proba(X) for member in alone], axis=0)
+    np.testing.assert_array_equal(ensemble.predict_proba(X), expected)
+    unweighted = clone(ensemble).fit(X, Y).predict_proba(X)
+    assert not np.allclose(expected, unweighted, atol=0.01)
 
 
 def test_takes_any_estimator_with_a_seed():
@@ -115,7 +122,18 @@ def test_refuses_what_it_cannot_train_from_seeds(ensemble, estimator):
         ensemble(estimator).fit(X, Y)
 
 
-@pytest.mark.parametrize("options", [{"n_estimators": 0}, {"n_jobs": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_estimators": 0},
+        {"n_estimators": True},
+        {"n_estimators": 2.0},
+        {"n_jobs": 0},
+        {"n_jobs": True},
+        {"n_jobs": np.True_},
+        {"n_jobs": 2.0},
+    ],
+)
 def test_a_failed_fit_leaves_an_ensemble_as_it_was(options):
     ensemble = SeedEnsembleClassifier(small(FCNClassifier, max_epochs=1), n_estimators=1)
     before = ensemble.fit(X, Y).predict_proba(X)

@@ -11,7 +11,6 @@ from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Freezer
 
 import skts
-from skts._net import SeriesNet
 from skts.discovery import all_estimators
 from skts.explain import (
     attention_context,
@@ -21,10 +20,11 @@ from skts.explain import (
     convolution_filters,
     filter_outputs,
 )
-from skts.explain._calls import calls_of, own_net
-from skts.explain.layers import ATTENTION, times_of
+from skts.explain.calls import calls_of, own_net
+from skts.explain.layers import ATTENTION
 from skts.layers import AverageOverTime
 from skts.models.lstmfcn import AttentionCells
+from skts.training.net import SeriesNet
 from tests.settings import small
 
 RNG = np.random.default_rng(0)
@@ -52,7 +52,7 @@ def fitted(cls, X=X, **options):
 
 def logits_of(est, X):
     """What the network gives, ahead of softmax."""
-    from skts._validation import check_series
+    from skts.input.validation import check_series
 
     values, lengths = check_series(est, X, reset=False)
     inputs = {"x": torch.as_tensor(np.array(values))}
@@ -125,13 +125,6 @@ def test_pooled_points_stand_where_they_come_from(n_times):
     spike[0, 50] = 20
     (changed,) = class_activation_maps(est, spike) - class_activation_maps(est, 0 * spike)
     assert 48 <= np.abs(changed).argmax() <= 55
-    if n_times == 60:
-        assert times_of(7, 60).tolist() == [3.5, 11.5, 19.5, 27.5, 35.5, 43.5, 51.5]
-
-
-def test_outputs_of_a_convolution_without_padding_stand_in_its_middle():
-    assert times_of(50, 100).tolist() == [0.5 + 2 * i for i in range(50)]
-    assert times_of(96, 100).tolist() == [2.0 + i for i in range(96)]
 
 
 def test_frozen_layers_are_no_obstacle():

@@ -1,32 +1,60 @@
 """Models that run without skts give what the estimators give."""
 
 import json
+import os
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from sklearn.base import ClassifierMixin, is_classifier
+from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EpochTimer
 
 import skts
 from skts.adapters import to_sktime
 from skts.datasets import load_ucr_parts
-from skts.discovery import all_estimators
 from skts.export import exported_program
-from tests.settings import small
+from skts.export.export import json_labels
+from tests.settings import discovered, is_classifier_class, small
+from tests.test_persistence import size_limit  # noqa: F401 (a fixture)
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
-CLASSES = [pytest.param(c, id=name) for name, c in all_estimators(["classifier", "regressor"])]
-ALONE = [p for p in CLASSES if "Ensemble" not in p.id]
-(TRAIN, LABELS), (TEST, _) = load_ucr_parts("ItalyPowerDemand")
+#: A network of convolutions, a recurrent one, and one of both.
+FEW = {"FCNClassifier", "ALSTMClassifier", "LSTMFCNClassifier"}
+#: And what else an export could trip over.
+OF_EVERY_KIND = FEW | {"ConvLSTMClassifier", "SeedEnsembleClassifier"}
+CLASSES = discovered(quick=lambda cls: cls.__name__ in OF_EVERY_KIND)
+ALL_IN_FULL = discovered(quick=lambda cls: cls.__name__ in FEW)
+#: Where several exports of each class take seconds.
+OF_ONE_IN_QUICK = [
+    p
+    for p in discovered(quick=lambda cls: cls.__name__ == "ALSTMClassifier")
+    if "Ensemble" not in p.id
+]
 
 
-def fitted(cls, X=TRAIN, **options):
-    est = small(cls, max_epochs=2, **options)
-    return est.fit(X, LABELS if is_classifier(est) else np.array([x[..., 3].item() for x in X]))
+@cache
+def parts():
+    """Series and labels to train on, and series to predict."""
+    (X, y), (X_test, _) = load_ucr_parts("ItalyPowerDemand")
+    return X, y, X_test
+
+
+@pytest.fixture
+def unseen():
+    return parts()[2]
+
+
+def fitted(cls, X=None, **options):
+    train, labels, _ = parts()
+    X, est = train if X is None else X, small(cls, max_epochs=2, **options)
+    return est.fit(X, labels if is_classifier(est) else np.array([x[..., 3].item() for x in X]))
 
 
 def run(path, X, **inputs):
@@ -40,23 +68,23 @@ def expected(est, X):
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_onnx_on_real_series(cls, tmp_path):
+def test_onnx_on_real_series(cls, unseen, tmp_path):
     est = fitted(cls)
-    before = expected(est, TEST[:100])
+    before = expected(est, unseen[:100])
     skts.export_onnx(est, tmp_path / "est.onnx")
     for n in (1, 2, 100):
-        found = run(tmp_path / "est.onnx", TEST[:n])
+        found = run(tmp_path / "est.onnx", unseen[:n])
         np.testing.assert_allclose(found, before[:n], rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(expected(est, TEST[:100]), before)
+    np.testing.assert_array_equal(expected(est, unseen[:100]), before)
 
 
-@pytest.mark.parametrize("cls", CLASSES)
-def test_program_on_real_series(cls, tmp_path):
+@pytest.mark.parametrize("cls", ALL_IN_FULL)
+def test_program_on_real_series(cls, unseen, tmp_path):
     est = fitted(cls)
     torch.export.save(exported_program(est), tmp_path / "est.pt2")
     module = torch.export.load(tmp_path / "est.pt2").module()
-    found = module(x=torch.as_tensor(TEST[:50, None]).float()).detach().numpy()
-    np.testing.assert_allclose(found, expected(est, TEST[:50]), rtol=1e-4, atol=1e-4)
+    found = module(x=torch.as_tensor(unseen[:50, None]).float()).detach().numpy()
+    np.testing.assert_allclose(found, expected(est, unseen[:50]), rtol=1e-4, atol=1e-4)
 
 
 def of_any_length(cls):
@@ -70,7 +98,7 @@ def is_unrolled(cls):
     return cls.__name__.startswith(("ALSTMFCN", "MALSTMFCN"))
 
 
-@pytest.mark.parametrize("cls", [p for p in ALONE if p.id.endswith("Classifier")])
+@pytest.mark.parametrize("cls", [p for p in OF_ONE_IN_QUICK if p.id.endswith("Classifier")])
 def test_series_of_any_length(cls, tmp_path):
     est = fitted(cls, **of_any_length(cls), normalize="series")
     if is_unrolled(cls):
@@ -85,14 +113,16 @@ def test_series_of_any_length(cls, tmp_path):
         np.testing.assert_allclose(found, expected(est, X[:, None]), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
-def test_every_recurrent_layer_is_one_operator(cell, tmp_path):
+@pytest.mark.parametrize(
+    "cell", ["lstm", *(pytest.param(cell, marks=pytest.mark.full) for cell in ("gru", "rnn"))]
+)
+def test_every_recurrent_layer_is_one_operator(cell, unseen, tmp_path):
     est = fitted(skts.LSTMFCNClassifier, cell=cell, dimension_shuffle=False)
     skts.export_onnx(est, tmp_path / "est.onnx")
     operators = [node.op_type for node in onnx.load(tmp_path / "est.onnx").graph.node]
     assert operators.count(cell.upper()) == 1
-    found = run(tmp_path / "est.onnx", TEST[:50])
-    np.testing.assert_allclose(found, expected(est, TEST[:50]), rtol=1e-4, atol=1e-4)
+    found = run(tmp_path / "est.onnx", unseen[:50])
+    np.testing.assert_allclose(found, expected(est, unseen[:50]), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("cls", [skts.FCNClassifier, skts.CNNClassifier, skts.ALSTMRegressor])
@@ -105,34 +135,41 @@ def test_program_for_series_of_any_length(cls):
         np.testing.assert_allclose(found, expected(est, X), rtol=1e-4, atol=1e-4)
 
 
-SERIES = [x[None, : 12 + i % 13] for i, x in enumerate(TRAIN)]
-LENGTHS = np.array([x.shape[1] for x in SERIES])
-PADDED = np.where(np.arange(24) < LENGTHS[:, None], TRAIN, 99.0)
+@pytest.fixture
+def unequal():
+    """Series, their lengths, and all in one array, padded with what must not count."""
+    train = parts()[0]
+    series = [x[None, : 12 + i % 13] for i, x in enumerate(train)]
+    lengths = np.array([x.shape[1] for x in series])
+    return series, lengths, np.where(np.arange(24) < lengths[:, None], train, 99.0)
 
 
-@pytest.mark.parametrize("cls", ALONE)
-def test_series_of_unequal_lengths(cls, tmp_path):
-    dynamic_time = issubclass(cls, ClassifierMixin) and not is_unrolled(cls)  # the same networks
-    est = fitted(cls, X=SERIES, **of_any_length(cls))
+@pytest.mark.parametrize("cls", OF_ONE_IN_QUICK)
+def test_series_of_unequal_lengths(cls, unequal, tmp_path):
+    series, lengths, whole = unequal
+    dynamic_time = is_classifier_class(cls) and not is_unrolled(cls)  # the same networks
+    est = fitted(cls, X=series, **of_any_length(cls))
     skts.export_onnx(est, tmp_path / "est.onnx", dynamic_time=dynamic_time)
     for n_times in (24, 40) if dynamic_time else (24,):
-        padded = np.pad(PADDED, [(0, 0), (0, n_times - 24)], constant_values=-99.0)
-        found = run(tmp_path / "est.onnx", padded, lengths=LENGTHS)
-        np.testing.assert_allclose(found, expected(est, SERIES), rtol=1e-4, atol=1e-4)
+        padded = np.pad(whole, [(0, 0), (0, n_times - 24)], constant_values=-99.0)
+        found = run(tmp_path / "est.onnx", padded, lengths=lengths)
+        np.testing.assert_allclose(found, expected(est, series), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("normalize", [None, "series"])
-def test_shorter_series_of_a_network_of_one_length(normalize, tmp_path):
-    est = fitted(skts.LSTMFCNClassifier, X=SERIES, normalize=normalize)
+def test_shorter_series_of_a_network_of_one_length(normalize, unequal, tmp_path):
+    series, lengths, padded = unequal
+    est = fitted(skts.LSTMFCNClassifier, X=series, normalize=normalize)
     skts.export_onnx(est, tmp_path / "est.onnx")
-    found = run(tmp_path / "est.onnx", PADDED, lengths=LENGTHS)
-    np.testing.assert_allclose(found, expected(est, SERIES), rtol=1e-4, atol=1e-4)
+    found = run(tmp_path / "est.onnx", padded, lengths=lengths)
+    np.testing.assert_allclose(found, expected(est, series), rtol=1e-4, atol=1e-4)
 
 
-def test_normalisation_is_inside(tmp_path):
+def test_normalisation_is_inside(unseen, tmp_path):
     est = fitted(skts.FCNClassifier, normalize="series")
     skts.export_onnx(est, tmp_path / "est.onnx")
-    X = np.vstack([TEST[:9] * 1000 + 5, np.full((1, 24), 3.0)])  # the last one has no deviation
+    X = np.vstack([unseen[:9] * 1000 + 5, np.full((1, 24), 3.0)])  # the last one has no deviation
     np.testing.assert_allclose(run(tmp_path / "est.onnx", X), expected(est, X), atol=1e-4)
 
 
@@ -143,10 +180,41 @@ def test_the_classes_are_in_it(tmp_path):
     assert [output.name for output in session.get_outputs()] == ["probabilities"]
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (np.array(["2024-02-29", "2025-03-01"], "M8[D]"), ["2024-02-29", "2025-03-01"]),
+        (np.array(["2024-02", "2025-03"], "M8[M]"), ["2024-02", "2025-03"]),
+        (
+            np.array(["2024-02-29T12", "2025-03-01T13"], "M8[ns]"),
+            ["2024-02-29T12:00:00.000000000", "2025-03-01T13:00:00.000000000"],
+        ),
+        (np.array([1, 2], "m8[h]"), ["1 hours", "2 hours"]),
+        (np.array([np.str_("a"), "b"], object), ["a", "b"]),
+        (np.array([np.int64(1), np.int64(2)], object), [1, 2]),
+        (np.array([False, True]), [False, True]),
+        (np.array([1.0, 2.0], np.float32), [1.0, 2.0]),
+        (np.array([1, 2], np.int8), [1, 2]),
+    ],
+)
+def test_labels_of_every_kind(labels, words):
+    assert json.loads(json.dumps(json_labels(labels))) == words
+
+
+@pytest.mark.full
+def test_dates_for_labels(tmp_path):
+    labels = np.array(["2024-02-29", "2025-03-01"], "M8[D]")
+    est = small(skts.FCNClassifier, max_epochs=1).fit(parts()[0][:8], labels[np.arange(8) % 2])
+    skts.export_onnx(est, tmp_path / "est.onnx")
+    told = told_by(onnxruntime.InferenceSession(tmp_path / "est.onnx"))
+    assert told == {"classes": ["2024-02-29", "2025-03-01"]}
+
+
 def told_by(session):
     return json.loads(session.get_modelmeta().custom_metadata_map["skts"])
 
 
+@pytest.mark.full
 def test_the_least_number_of_time_points_is_in_it(tmp_path):
     options = of_any_length(skts.CNNClassifier)
     est = fitted(skts.CNNClassifier, **options)
@@ -159,12 +227,13 @@ def test_the_least_number_of_time_points_is_in_it(tmp_path):
     assert told_by(onnxruntime.InferenceSession(tmp_path / "est.onnx"))["min_timepoints"] <= 2
 
 
-def test_whatever_options_training_had(tmp_path):
+@pytest.mark.full
+def test_whatever_options_training_had(unseen, tmp_path):
     est = fitted(
         skts.FCNClassifier, callbacks=[EpochTimer()], random_state=np.random.RandomState(0)
     )
     skts.export_onnx(est, tmp_path / "est.onnx")
-    np.testing.assert_allclose(run(tmp_path / "est.onnx", TEST), expected(est, TEST), atol=1e-4)
+    np.testing.assert_allclose(run(tmp_path / "est.onnx", unseen), expected(est, unseen), atol=1e-4)
 
 
 class Mean(torch.nn.Module):
@@ -234,8 +303,53 @@ class TestMistakes:
             exported_program(fitted(skts.LSTMALSTMClassifier), dynamic_time=True)
         assert not (tmp_path / "x").exists()
 
+    @pytest.mark.parametrize(
+        "make",
+        [
+            to_sktime,
+            lambda e: make_pipeline(StandardScaler(), e),
+            lambda e: GridSearchCV(e, {"lr": [0.1]}),
+        ],
+    )
+    def test_what_is_around_an_estimator(self, make, tmp_path):
+        remedies = "adapter take its estimator_, of a search its best_estimator_, of a pipeline the"
+        with pytest.raises(TypeError, match=remedies):
+            skts.export_onnx(make(small(skts.FCNClassifier)), tmp_path / "x")
+
     def test_what_is_no_fitted_estimator(self, tmp_path):
         with pytest.raises(NotFittedError):
             skts.export_onnx(small(skts.FCNClassifier), tmp_path / "x")
-        with pytest.raises(TypeError, match="Of an adapter take its estimator_"):
-            skts.export_onnx(to_sktime(small(skts.FCNClassifier)), tmp_path / "x")
+
+    def test_an_ensemble_of_pipelines(self, tmp_path):
+        member = make_pipeline(StandardScaler(), small(skts.FCNClassifier, max_epochs=1))
+        ensemble = skts.SeedEnsembleClassifier(member, n_estimators=2).fit(*parts()[:2])
+        with pytest.raises(TypeError, match="its members are networks of skts, they are Pipelines"):
+            skts.export_onnx(ensemble, tmp_path / "x")
+
+    def test_places_where_no_file_can_be(self, tmp_path):
+        est = small(skts.FCNClassifier)  # unfitted: places are looked at first
+        os.mkfifo(tmp_path / "fifo")
+        for name, error in [("fifo", FileExistsError), ("", IsADirectoryError)]:
+            with pytest.raises(error, match="the path of a file is needed"):
+                skts.export_onnx(est, tmp_path / name)
+        with pytest.raises(FileNotFoundError, match="no such folder, make it first: '.*/missing'"):
+            skts.export_onnx(est, tmp_path / "missing" / "est.onnx")
+
+    def test_what_cannot_be_written_whole(self, tmp_path, size_limit):  # noqa: F811 (the fixture)
+        path = tmp_path / "est.onnx"
+        path.write_text("former")
+        path.chmod(0o600)
+        with pytest.raises(OSError, match=r"File too large: '.*/est.onnx'"):
+            skts.export_onnx(fitted(skts.FCNClassifier), path)
+        assert path.read_text() == "former"
+        assert [p.name for p in tmp_path.iterdir()] == ["est.onnx"]
+
+
+@pytest.mark.full
+def test_a_file_keeps_its_mode(unseen, tmp_path):
+    path = tmp_path / "est.onnx"
+    path.touch()
+    path.chmod(0o600)
+    skts.export_onnx(fitted(skts.FCNClassifier), path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    np.testing.assert_equal(run(path, unseen[:1]).shape, (1, 2))

@@ -1,22 +1,22 @@
 """Fits that go on, fail, repeat, are watched, and what they leave."""
 
 import copy
-import io
 import pickle
-import re
+import random
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score
-from skorch.callbacks import Callback, EpochScoring
+from skorch.callbacks import Callback, EpochScoring, LRScheduler
 
 import skts
-from skts import ALSTMClassifier, LSTMFCNClassifier, LSTMFCNRegressor, recipes
-from skts._tensors import autocast_dtype, resolve_device
-from tests.recording import TARGET, Recorder, X, Y, recorded, run_python
+from skts import ALSTMClassifier, LSTMFCNClassifier, LSTMFCNRegressor, explain, recipes
+from skts.device import autocast_dtype, resolve_device
+from skts.export import exported_program
+from skts.training.callbacks import BestWeights, Patience, Plateau
+from tests.recording import TARGET, KeptBatches, Recorder, X, Y, recorded, run_python
 from tests.settings import small
 
 
@@ -54,6 +54,14 @@ class TestGoingOn:
         assert set(recorder.rates) == {1e-2}
         assert recorder.losses[-1] < 0.5 * recorder.losses[0]
         assert clf.score(X, Y) == 1.0
+
+    def test_partial_fit_goes_on_with_a_scheduler_of_skorchs(self):
+        scheduler = LRScheduler(policy="StepLR", step_size=1, gamma=0.5)
+        clf = small(LSTMFCNClassifier, callbacks=[scheduler])
+        for _ in range(3):
+            clf.partial_fit(X, Y, classes=["a", "b"])
+        assert np.isfinite(clf.history_[:, "event_lr"]).all()
+        assert len(clf.history_) == 3
 
     def test_partial_fit_keeps_the_optimisers_state(self):
         clf = small(LSTMFCNClassifier)
@@ -184,6 +192,7 @@ class TestRepeatability:
         "print(clf.predict_proba(X).tobytes().hex())"
     )
 
+    @pytest.mark.full
     def test_one_seed_gives_the_same_bits_in_two_processes(self):
         first, second = (run_python(self.SOURCE).stdout for _ in range(2))
         assert first == second
@@ -205,13 +214,50 @@ class TestRepeatability:
         assert pickle.dumps(np.random.get_state()) == numpy_before
 
     def test_threads_do_not_mix_their_random_numbers(self):
-        def probabilities(_):
-            return small(LSTMFCNClassifier, max_epochs=5).fit(X, Y).predict_proba(X)
+        def probabilities(seed):
+            clf = small(LSTMFCNClassifier, max_epochs=5, random_state=seed)
+            return clf.fit(X, Y).predict_proba(X)
 
-        alone = probabilities(None)
+        alone = [probabilities(seed) for seed in range(3)]
         with ThreadPoolExecutor(3) as pool:
-            for together in pool.map(probabilities, range(3)):
-                np.testing.assert_array_equal(together, alone)
+            np.testing.assert_array_equal(list(pool.map(probabilities, range(3))), alone)
+
+    def test_nothing_else_draws_from_torchs_generator(self, tmp_path):
+        clf = small(LSTMFCNClassifier, max_epochs=1).fit(X, Y)
+
+        def use(**kwargs):
+            before = torch.get_rng_state()
+            clf.save(tmp_path / "clf")
+            skts.load(tmp_path / "clf").predict(X)
+            streamed = copy.copy(clf).set_params(memory_limit=0)
+            streamed.predict(X)
+            explain.occlusion(clf, X[:2], window=4)
+            explain.integrated_gradients(clf, X[:2])
+            explain.class_activation_maps(clf, X)
+            exported_program(clf)
+            clf.net_.copied_for_hooks()
+            assert torch.equal(torch.get_rng_state(), before)
+
+        use()
+        options = {"max_epochs": 2, "dropout": 0.5}
+        using = type("Using", (Callback,), {"on_epoch_end": lambda self, net, **kw: use()})
+        a, b = (
+            small(LSTMFCNClassifier, callbacks=callbacks, **options).fit(X, Y).predict_proba(X)
+            for callbacks in ([using], None)
+        )
+        np.testing.assert_array_equal(a, b)
+
+    def test_other_generators_are_not_touched_while_a_fit_runs(self):
+        def states():
+            return pickle.dumps((np.random.get_state(), random.getstate()))
+
+        class Looking(Callback):
+            def on_batch_end(self, net, **kwargs):
+                seen.append(states())
+
+        seen, before = [], states()
+        recorded(callbacks=[Looking()], validation_fraction=0.2, oversample=True)
+        assert set(seen) == {before}
 
     def test_seeds_differ_and_a_random_state_moves_on(self):
         def probabilities(seed):
@@ -262,16 +308,6 @@ class TestCallbacks:
         clf, _ = recorded(callbacks=[callback], restore_best="train_loss")
         assert clf.predict_proba(X).shape == (40, 2)
 
-    def test_progress_is_shown_on_stderr_and_only_when_asked(self, capfd):
-        recorded(verbose=0, validation_fraction=0.2)
-        assert capfd.readouterr() == ("", "")
-        shown = io.StringIO()
-        with redirect_stderr(shown):
-            recorded(verbose=1, validation_fraction=0.2)
-        assert capfd.readouterr().out == ""
-        bar = shown.getvalue().split("\r")[-1]
-        assert re.search(r"LSTMFCNClassifier: 100%.*4/4 \[.*<.*train_loss=.*valid_loss=", bar)
-
 
 class TestPrecision:
     def test_bfloat16_trains_and_predicts_close_to_float32(self):
@@ -304,17 +340,45 @@ class TestPrecision:
 
 
 class TestRecipes:
-    @pytest.mark.parametrize(
-        "name", [n for n in vars(recipes) if isinstance(vars(recipes)[n], dict) and n[0] != "_"]
-    )
-    def test_every_recipe_trains(self, name):
-        recipe = vars(recipes)[name] | {"max_epochs": 2}
-        assert len(small(LSTMFCNClassifier, **recipe).fit(X, Y).history_) >= 2
+    @pytest.mark.parametrize("name", recipes.__all__)
+    def test_every_recipe_trains_as_it_says(self, name):
+        recipe = vars(recipes)[name]
+        y = np.arange(len(X)) < len(X) // 4  # a class that is smaller
+        kept = KeptBatches()
+        options = recipe | {"max_epochs": 3, "batch_size": 7, "callbacks": [kept]}
+        clf = small(LSTMFCNClassifier, **options).fit(X, y)
+        group, history = clf.net_.optimizer_.param_groups[0], clf.history_
+        assert type(clf.net_.optimizer_) is recipe["optimizer"]
+        assert group["weight_decay"] == recipe["weight_decay"]
+        assert kept.epochs[0][0]["train_batch_size"] == 7
+        n_trained = sum(batch.get("train_batch_size", 0) for batch in kept.epochs[0])
+        n_valid = int(np.ceil(len(X) * recipe.get("validation_fraction", 0)))
+        n_large = np.bincount(y).max()
+        assert n_trained == (2 * n_large if recipe.get("oversample") else len(X) - n_valid)
+        assert ("valid_loss" in history[0]) == ("validation_fraction" in recipe)
+        made = {type(callback): callback for _, callback in clf.net_.callbacks_}
+        schedule, patience = made.get(Plateau), made.get(Patience)
+        assert (schedule is not None) == (recipe["lr_schedule"] == "plateau")
+        if schedule is not None:
+            kept = schedule.kwargs
+            assert kept["factor"] == recipe["plateau_factor"]
+            assert kept["patience"] == recipe["plateau_patience"] - 1
+            assert kept["min_lr"] == recipe["min_lr"]
+        assert (patience and patience.patience) == recipe.get("early_stopping_patience")
+        best = made.get(BestWeights)
+        assert (best and best.monitor) == recipe.get("restore_best")
+        n_epochs = 3 * (1 + recipe.get("fine_tune_rounds", 0))
+        assert len(history) == n_epochs
+        assert history[0, "event_lr"] == recipe["lr"] if schedule else group["lr"] == recipe["lr"]
+        options |= {"callbacks": None, "class_weight": None}
+        unweighted = small(LSTMFCNClassifier, **options).fit(X, y).history_
+        first = [of[0, "train_loss"] for of in (history, unweighted)]
+        assert (first[0] != first[1]) == ("class_weight" in recipe)
 
     def test_the_papers_recipe(self):
         clf = LSTMFCNClassifier(**recipes.karim2017)
         assert (clf.max_epochs, clf.batch_size, clf.lr) == (2000, 128, 1e-3)
-        assert clf.plateau_factor == pytest.approx(0.5 ** (1 / 3))
+        assert clf.plateau_factor == 2 ** (-1 / 3)
         assert clf.restore_best == "train_loss"
 
 

@@ -18,25 +18,47 @@ from sktime.forecasting.naive import NaiveForecaster
 from sktime.performance_metrics.forecasting import MeanAbsolutePercentageError
 from sktime.split import ExpandingWindowSplitter, SlidingWindowSplitter
 from sktime.transformations.difference import Differencer
-from sktime.utils.estimator_checks import check_estimator
+from sktime.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skts.discovery import all_estimators
-from skts.forecasting import ALSTMForecaster, LSTMALSTMForecaster
-from skts.forecasting._options import ForecastingParams
+from skts.forecasting import ALSTMForecaster, LSTMALSTMForecaster, LSTMForecaster
+from skts.forecasting.options import ForecastingParams
 from tests.forecasts import FH, INDEX, TWO, N, X, Y, small
+from tests.settings import discovered
 
-FOUND = [pytest.param(cls, id=name) for name, cls in all_estimators("forecaster")]
+FOUND = discovered("forecaster")
+#: Of sktime's checks those that take seconds; and the quick suite runs those of one forecaster.
+LONG_CHECKS = {
+    "test_fit_idempotent",
+    "test_methods_have_no_side_effects",
+    "test_non_state_changing_method_contract",
+    "test_predict_time_index_in_sample_full",
+    "test_predict_time_index_with_X",
+    "test_predict_interval",
+    "test_predict_time_index",
+    "test_update_predict_predicted_index",
+}
+
+
+def sktime_checks():
+    for (cls,), _, name in FOUND:
+        _, checks = parametrize_with_checks(cls).args
+        for _, check in checks:
+            is_quick = cls is LSTMForecaster and check not in LONG_CHECKS
+            marks = [] if is_quick else [pytest.mark.full]
+            yield pytest.param(cls, check, marks=marks, id=f"{name}-{check}")
+
+
+@pytest.mark.parametrize(("cls", "check"), [*sktime_checks()])
+@pytest.mark.filterwarnings("ignore:.*skpro:UserWarning")  # sktime recommends to install it
+@pytest.mark.filterwarnings("ignore:Sorting by default when concat")  # sktime's own frames
+def test_sktimes_own_checks(cls, check):
+    results = check_estimator(cls, tests_to_run=check, verbose=False)
+    assert {k: v for k, v in results.items() if v != "PASSED"} == {}
+    assert results
 
 
 @pytest.mark.parametrize("cls", FOUND)
 class TestContract:
-    @pytest.mark.filterwarnings("ignore:.*skpro:UserWarning")  # sktime recommends to install it
-    @pytest.mark.filterwarnings("ignore:Sorting by default when concat")  # sktime's own frames
-    def test_sktimes_own_checks(self, cls):
-        results = check_estimator(cls, verbose=False)
-        assert {k: v for k, v in results.items() if v != "PASSED"} == {}
-        assert len(results) > 1000
-
     def test_takes_keywords_with_the_training_options_of_all(self, cls):
         parameters = inspect.signature(cls).parameters
         assert {p.kind for p in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sktime.forecasting.base import ForecastingHorizon
 
-from skts.forecasting._reading import window_start, windows
+from skts.forecasting.layout import window_start, windows
 from tests.forecasts import FH, INDEX, TWO, N, X, Y, panel, small, untrained, weights, weights_of
 
 

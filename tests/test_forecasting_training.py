@@ -7,7 +7,7 @@ import torch
 from skorch.callbacks import Callback
 from sktime.forecasting.base import ForecastingHorizon
 
-from skts.forecasting._conformal import error_quantiles
+from skts.forecasting.intervals import error_quantiles, held_out_errors
 from tests.forecasts import (
     FH,
     INDEX,
@@ -23,6 +23,7 @@ from tests.forecasts import (
     weights,
     weights_of,
 )
+from tests.recording import KeptBatches
 
 
 class TestTraining:
@@ -100,8 +101,9 @@ class TestTraining:
         assert loss == pytest.approx(np.mean(errors**2), rel=1e-4)
 
     def test_windows_cut_the_history(self):
-        forecaster = small(max_epochs=1, window_length=10).fit(Y)
-        assert forecaster.history_[0, "batches", 0, "train_batch_size"] == 11
+        kept = KeptBatches()
+        small(max_epochs=1, window_length=10, callbacks=[kept]).fit(Y)
+        assert kept.epochs[0][0]["train_batch_size"] == 11
 
     def test_noise_is_on_the_inputs_in_training_alone(self):
         without, with_noise = (small(input_noise=noise).fit(Y) for noise in (0.0, 1.0))
@@ -168,10 +170,16 @@ class TestTraining:
 
     def test_data_from_before_the_history_are_not_held_out(self):
         forecaster = untrained(calibration_fraction=0.5, update_lr=1e-12, n_lags=2).fit(Y[20:])
-        before = forecaster._held_out_errors(1)
+        before = held_out_errors(forecaster._series, forecaster._rollout, 1)
         forecaster.update(Y, update_params=False)
-        assert forecaster._held_out_errors(1).shape == before.shape == (20, 1, 1)
-        np.testing.assert_allclose(forecaster._held_out_errors(1), before, atol=0.3)
+        assert (
+            held_out_errors(forecaster._series, forecaster._rollout, 1).shape
+            == before.shape
+            == (20, 1, 1)
+        )
+        np.testing.assert_allclose(
+            held_out_errors(forecaster._series, forecaster._rollout, 1), before, atol=0.3
+        )
 
     def test_pretraining_goes_on_and_holds_out(self):
         taught = untrained(random_state=None, calibration_fraction=0.2).pretrain(panel(("a", Y)))

@@ -1,62 +1,57 @@
-"""Imports point one way: a module imports only what stands above it in the house."""
+"""Imports point one way: a module imports only what stands below it in the house."""
 
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "skts"
+import skts
+from tests.house import (
+    FLOOR,
+    PACKAGE,
+    circle,
+    imports,
+    module_graph,
+    module_name,
+    modules,
+    own_imports,
+    room,
+)
 
-#: From the ground up; rooms in one line do not see each other, but for files of one folder.
-FLOORS = [
-    ["_files"],
-    ["_params", "_tensors", "_containers", "_callbacks"],
-    ["_checkpoint"],
-    ["_validation", "layers", "_net", "_options"],
-    ["_training"],
-    ["persistence", "_onnx"],
-    ["base"],
-    ["models", "ensemble"],
-    ["recipes", "datasets", "forecasting", "explain", "export"],
-    ["__init__"],
-    ["discovery"],
-    ["demo", "adapters", "benchmark", "plotting"],
-    ["cli"],
-]
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-MODULES = sorted(PACKAGE.rglob("*.py"))
+MODULES = modules()
 
 
-def room(parts):
-    return parts[1] if len(parts) > 1 else "__init__"
+def test_circles_and_hidden_imports_are_seen(tmp_path):
+    assert circle({"a": {"b"}, "b": {"a"}}) == ["a", "b", "a"]
+    assert circle({"a": {"b"}}) is None
+    file = tmp_path / "module.py"
+    file.write_text(
+        "def f():\n    import skts\n    importlib.import_module('skts.cli')\n"
+        "    from skts import models, load\n    from skts.models import fcn\n"
+    )
+    found = {"skts", "skts.cli", "skts.models", "skts.models.fcn"}
+    assert set(imports(file)) == found == own_imports(file)
 
 
-def imports(file):
-    """Dotted names that `file` imports, wherever in it."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            yield node.module
-            if node.module == "skts":
-                yield from (f"skts.{a.name}" for a in node.names if a.name in FLOOR)
+def test_no_module_imports_itself_by_way_of_others():
+    assert circle(module_graph()) is None
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda f: str(f.relative_to(PACKAGE)))
 class TestModule:
-    def test_imports_only_from_above(self, file):
-        own = room(file.relative_to(PACKAGE.parent).with_suffix("").parts)
-        for name in imports(file):
-            if name.partition(".")[0] == "skts" and name != "skts":
-                imported = room(name.split("."))
-                assert imported == own or FLOOR[imported] < FLOOR[own], f"{own} imports {name}"
+    def test_imports_only_from_below(self, file):
+        own = room(module_name(file))
+        for name in own_imports(file):
+            imported = room(name)
+            assert imported == own or FLOOR[imported] < FLOOR[own], f"{own} imports {name}"
 
-    def test_only_nets_and_callbacks_import_skorch(self, file):
+    def test_only_training_imports_skorch(self, file):
         names = {name.partition(".")[0] for name in imports(file)}
-        assert "skorch" not in names or file.name in ("_net.py", "_callbacks.py", "_checkpoint.py")
+        assert "skorch" not in names or room(module_name(file)) == "training"
+
+    def test_its_name_has_no_underscore_in_front(self, file):
+        assert not file.stem.startswith("_") or file.stem == "__init__"
 
     def test_keeps_the_budgets(self, file):
         source = file.read_text()
@@ -69,7 +64,34 @@ class TestModule:
                 assert lines <= 40, f"{file.name}: {node.name} has {lines} lines"
 
 
+#: Modules of skts and its folders; what is in a folder its face names.
+PUBLIC = sorted(module_name(f) for f in MODULES if f.stem == "__init__" or f.parent == PACKAGE)
+
+
+def test_every_public_module_is_an_attribute_of_its_package():
+    source = "import skts, sys\nfor name in sys.argv[1:]: assert eval(name).__name__ == name, name"
+    subprocess.run([sys.executable, "-W", "error", "-c", source, *PUBLIC], check=True)
+
+
+@pytest.mark.parametrize("package", [skts, skts.adapters, skts.benchmark], ids=lambda p: p.__name__)
+class TestLazyPackage:
+    def test_tells_of_its_modules(self, package):
+        inside = [module_name(file).removeprefix(f"{package.__name__}.") for file in MODULES]
+        names = {name for name in inside if "." not in name} - {"skts"}
+        assert len(names) > 1
+        assert names <= set(dir(package))
+        assert set(package.__all__) <= set(dir(package))
+
+    @pytest.mark.parametrize("name", ["nonsense", "_nonsense", "__wrapped__", "plotting.x", ""])
+    def test_has_no_others(self, package, name):
+        message = f"module '{package.__name__}' has no attribute '{name}'"
+        with pytest.raises(AttributeError, match=f"^{message}$"):
+            getattr(package, name)
+        assert not hasattr(package, name)
+
+
 def test_importing_skts_does_not_import_sktime():
-    source = "import sys, skts; print([m for m in sys.modules if m.partition('.')[0] == 'sktime'])"
+    source = "import sys, skts, skts.adapters; dir(skts); hasattr(skts, 'nonsense'); skts.plotting;"
+    source += "print([m for m in sys.modules if m.partition('.')[0] in ('sktime', 'matplotlib')])"
     out = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert out.stdout == "[]\n"

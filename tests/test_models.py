@@ -1,14 +1,23 @@
 """LSTM-FCN and its family: parameter counts, shapes, initialisation, padding, the formulas."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from skts.layers import BatchNorm, ConvBlock, SqueezeExcite, mean_over_time
-from skts.models import FCN, LSTMFCN
+import skts
+from skts.discovery import all_estimators
+from skts.export.export import DeployedEnsemble
+from skts.export.operators import RecurrentLayers
+from skts.forecasting.baseline import BaselinePlusNetwork, fitted_baseline
+from skts.layers import BatchNorm, ConvBlock, SameConv, SqueezeExcite, mean_over_time
+from skts.models import FCN, LSTMFCN, SequenceLSTM
 from skts.models.lstmfcn import AttentionCells, MultiheadCells, RecurrentCells
-from tests.networks import n_trainable, seeded, without_gradient
+from tests.networks import n_trainable, option_variants, seeded, without_gradient
+from tests.settings import small
 
 VARIANTS = {
     "LSTM-FCN": {},
@@ -233,3 +242,38 @@ def test_forward_is_differentiable_in_every_trainable_parameter():
     for options in VARIANTS.values():
         network = LSTMFCN(3, 10, 2, dropout=0.0, **options)
         assert without_gradient(network, network(torch.randn(4, 3, 10))) == []
+
+
+def modules_of_the_package():
+    """One of each kind and option: estimators' networks, forecasters', what is exported."""
+    made = []
+    for name, cls in all_estimators("classifier"):  # regressors have the same networks
+        if "Ensemble" not in name:
+            variants = [{}, *option_variants(cls)]
+            made += [small(cls, **options)._network(2, 20, 3) for options in variants]
+    baseline = fitted_baseline(None, *np.zeros((2, 1, 4)), 1)
+    made.append(BaselinePlusNetwork(SequenceLSTM(1, 1), baseline, None))
+    members = [small(c, max_epochs=1) for c in (skts.FCNClassifier, skts.FCNRegressor)]
+    made.append(DeployedEnsemble([m.fit(np.eye(4), [0, 1, 0, 1]) for m in members]))
+    made.append(RecurrentLayers(nn.LSTM(2, 3, batch_first=True)))
+    return [m for network in made for m in network.modules() if type(m) in OWN_KINDS]
+
+
+def kinds_under(kind):
+    return {kind}.union(*map(kinds_under, kind.__subclasses__()))
+
+
+OWN_KINDS = {kind for kind in kinds_under(nn.Module) if kind.__module__.startswith("skts.")}
+
+
+def test_every_module_shows_its_widths_and_options():
+    modules = modules_of_the_package()
+    for kind in OWN_KINDS:
+        assert any(isinstance(module, kind) for module in modules), kind
+    for module in modules:
+        shown = module.extra_repr()
+        assert shown or not module._parameters, module
+        for name in inspect.signature(type(module)).parameters:
+            if isinstance(vars(module).get(name), (bool, int, float, str)):
+                assert f"{name}={getattr(module, name)!r}" in shown, module
+    assert repr(SameConv(1, 128, 8)) == "SameConv(1, 128, kernel_size=8)"

@@ -1,9 +1,14 @@
 """Figures: each takes an Axes and returns it, and shows the numbers that skts.explain gives."""
 
+from functools import cache
+
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from matplotlib import pyplot as plt
+from sktime.datatypes import convert_to
 
 import skts
 from skts import plotting
@@ -18,23 +23,44 @@ from tests.settings import small
 mpl.use("agg")
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.array(["no", "yes"])[np.arange(20) % 2]
-CLF = small(skts.FCNClassifier, max_epochs=2, validation_fraction=0.2).fit(X, Y)
-ALSTM = small(skts.ALSTMClassifier, max_epochs=1).fit(X, Y)
-IMPORTANCE = channel_importance(CLF, X, Y, n_repeats=3, random_state=0)
 RELEVANCE = np.linspace(-1, 3, 24).reshape(2, 12)
+
+
+@cache
+def classifier():
+    return small(skts.FCNClassifier, max_epochs=2, validation_fraction=0.2).fit(X, Y)
+
+
+@cache
+def univariate():
+    return small(skts.FCNClassifier, max_epochs=1).fit(X[:, 0], Y)
+
+
+@cache
+def attentive():
+    return small(skts.ALSTMClassifier, max_epochs=1).fit(X, Y)
+
+
+@cache
+def importance():
+    return channel_importance(classifier(), X, Y, n_repeats=3, random_state=0)
+
+
 PLOTS = {
     "plot_relevance": lambda ax: plotting.plot_relevance(X[0], RELEVANCE, ax=ax),
-    "plot_channel_importance": lambda ax: plotting.plot_channel_importance(IMPORTANCE, ax=ax),
-    "plot_class_activation": lambda ax: plotting.plot_class_activation(CLF, X[0], ax=ax),
-    "plot_filter": lambda ax: plotting.plot_filter(CLF, X[0], ax=ax),
-    "plot_attention": lambda ax: plotting.plot_attention(ALSTM, X, ax=ax),
-    "plot_learning_curves": lambda ax: plotting.plot_learning_curves(CLF, ax=ax),
-    "plot_confusion_matrix": lambda ax: plotting.plot_confusion_matrix(CLF, X, Y, ax=ax),
+    "plot_channel_importance": lambda ax: plotting.plot_channel_importance(importance(), ax=ax),
+    "plot_class_activation": lambda ax: plotting.plot_class_activation(classifier(), X[0], ax=ax),
+    "plot_filter": lambda ax: plotting.plot_filter(classifier(), X[0], ax=ax),
+    "plot_attention": lambda ax: plotting.plot_attention(attentive(), X, ax=ax),
+    "plot_learning_curves": lambda ax: plotting.plot_learning_curves(classifier(), ax=ax),
+    "plot_confusion_matrix": lambda ax: plotting.plot_confusion_matrix(classifier(), X, Y, ax=ax),
 }
 
 
 @pytest.fixture(autouse=True)
 def no_open_figures():
+    """Also before a test: the doctests that ran in this process may have left some."""
+    plt.close("all")
     yield
     plt.close("all")
 
@@ -55,8 +81,8 @@ def test_it_takes_an_axes_and_returns_it(name):
 
 
 def test_colours_are_the_relevance():
-    (relevance,) = class_activation_maps(CLF, X[:1], "no")
-    ax = plotting.plot_class_activation(CLF, X[0], "no", channel=1)
+    (relevance,) = class_activation_maps(classifier(), X[:1], "no")
+    ax = plotting.plot_class_activation(classifier(), X[0], "no", channel=1)
     (line,) = ax.collections
     starts = np.array([piece[0] for piece in line.get_segments()])
     np.testing.assert_allclose(starts[::2], np.column_stack([np.arange(11), X[0, 1, :11]]))
@@ -78,46 +104,112 @@ def test_channels_are_coloured_on_one_scale():
 
 
 def test_importance_is_drawn_with_its_spread():
-    ax = plotting.plot_channel_importance(IMPORTANCE, names=["x", "y"])
-    np.testing.assert_allclose([p.get_width() for p in ax.patches], IMPORTANCE.importances_mean)
+    ax = plotting.plot_channel_importance(importance(), names=["x", "y"])
+    np.testing.assert_allclose([p.get_width() for p in ax.patches], importance().importances_mean)
     (spread,) = ax.collections
     halves = [np.ptp(piece[:, 0]) / 2 for piece in spread.get_segments()]
-    np.testing.assert_allclose(halves, IMPORTANCE.importances_std)
+    np.testing.assert_allclose(halves, importance().importances_std)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "y"]
     with pytest.raises(ValueError, match=r"one for each of 2 channels, got \['x'\]"):
-        plotting.plot_channel_importance(IMPORTANCE, names=["x"])
+        plotting.plot_channel_importance(importance(), names=["x"])
     with pytest.raises(ValueError, match=r"got several: take one of \['accuracy'\]"):
-        plotting.plot_channel_importance({"accuracy": IMPORTANCE})
+        plotting.plot_channel_importance({"accuracy": importance()})
 
 
 def test_a_filter_is_drawn():
-    ax = plotting.plot_filter(CLF, X[0], 3, block=1)
-    np.testing.assert_allclose(ax.get_lines()[1].get_ydata(), filter_outputs(CLF, X[:1], 1)[0, 3])
+    ax = plotting.plot_filter(classifier(), X[0], 3, block=1)
+    np.testing.assert_allclose(
+        ax.get_lines()[1].get_ydata(), filter_outputs(classifier(), X[:1], 1)[0, 3]
+    )
     with pytest.raises(ValueError, match="index must be of one of 16 filters, got 16"):
-        plotting.plot_filter(CLF, X[0], 16, block=1)
+        plotting.plot_filter(classifier(), X[0], 16, block=1)
 
 
 def test_attention_is_the_mean():
-    ax = plotting.plot_attention(ALSTM, X[Y == "no"])
-    expected = attention_weights(ALSTM, X[Y == "no"]).mean(axis=0)[0]
+    ax = plotting.plot_attention(attentive(), X[Y == "no"])
+    expected = attention_weights(attentive(), X[Y == "no"]).mean(axis=0)[0]
     np.testing.assert_allclose(ax.images[0].get_array(), expected)
     with pytest.raises(ValueError, match="head must be one of"):
-        plotting.plot_attention(ALSTM, X, head=9)
+        plotting.plot_attention(attentive(), X, head=9)
 
 
 def test_both_losses_are_drawn():
-    ax = plotting.plot_learning_curves(CLF)
+    ax = plotting.plot_learning_curves(classifier())
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["training", "validation"]
 
 
+def test_a_line_of_one_point_is_seen():
+    clf = small(skts.FCNClassifier, max_epochs=1, validation_fraction=0.3).fit(X, Y)
+    assert [line.get_marker() for line in plotting.plot_learning_curves(clf).lines] == ["o", "o"]
+    short = small(skts.ConvLSTMClassifier, max_epochs=1, kernel_sizes=(12,)).fit(X, Y)
+    assert [line.get_marker() for line in plotting.plot_filter(short, X[0]).lines] == ["None", "o"]
+
+
 def test_mistakes():
     with pytest.raises(ValueError, match="channel must be one of 2, counted from 0, got 3"):
-        plotting.plot_filter(CLF, X[0], channel=3)
+        plotting.plot_filter(classifier(), X[0], channel=3)
     with pytest.raises(TypeError, match="of an ensemble take one of its estimators_"):
         plotting.plot_learning_curves(small(skts.SeedEnsembleClassifier))
 
 
 def test_more_than_one_series():
     with pytest.raises(ValueError, match=r"one series, .* got shape \(20, 2, 12\): take X\[0\]"):
-        plotting.plot_class_activation(CLF, X)
+        plotting.plot_class_activation(classifier(), X)
+
+
+OF_SERIES = {
+    "plot_class_activation": plotting.plot_class_activation,
+    "plot_filter": plotting.plot_filter,
+}
+MANY = {
+    "a table": (univariate, X[:, 0], r"the 1 channel\(s\) .* got shape \(20, 12\): take X\[0\]"),
+    "a list": (classifier, list(X), r"got a list: take X\[0\]"),
+    "unequal lengths": (univariate, [X[0, 0], X[1, 0, :5]], r"got a list: take X\[0\]"),
+    "a panel": (
+        classifier,
+        convert_to(X, "pd-multiindex", as_scitype="Panel"),
+        r"got shape \(240, 2\): take X\[0\]",
+    ),
+    "other channels": (classifier, X[0, :1], r"the 2 channel\(s\) .* got shape \(1, 12\)"),
+    "other axes": (classifier, X[0].T, r"got shape \(12, 2\): .*, x.T where it is \(T, C\)"),
+    "text": (classifier, "series", "got a str"),
+}
+
+
+@pytest.mark.parametrize("plot", OF_SERIES.values(), ids=OF_SERIES)
+@pytest.mark.parametrize("kind", MANY)
+def test_what_is_not_one_series_of_the_estimator(plot, kind):
+    estimator, x, message = MANY[kind]
+    with pytest.raises(ValueError, match=f"^x must be one series.*{message}"):
+        plot(estimator(), x)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("plot", OF_SERIES.values(), ids=OF_SERIES)
+@pytest.mark.parametrize("wrap", [torch.tensor, np.ma.array, list, lambda x: pd.DataFrame(x.T)])
+def test_one_series_may_be_what_fit_takes(plot, wrap):
+    drawn, expected = plot(classifier(), wrap(X[0]), channel=1), plot(classifier(), X[0], channel=1)
+    for line, known in zip(drawn.get_lines(), expected.get_lines(), strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), known.get_xydata())
+
+
+def test_relevance_of_many_series():
+    with pytest.raises(ValueError, match=r"X\[0\] and relevance\[0\]"):
+        plotting.plot_relevance(X[:, 0], X[:, :1])
+
+
+@pytest.mark.parametrize("number", [True, 0.0, -1, 9, "0", None])
+def test_what_is_no_number_of_a_thing(number):
+    calls = {
+        "channel": lambda: plotting.plot_class_activation(classifier(), X[0], channel=number),
+        "index": lambda: plotting.plot_filter(classifier(), X[0], 99 if number == 9 else number),
+        "block": lambda: plotting.plot_filter(classifier(), X[0], block=number),
+        "layer": lambda: plotting.plot_attention(attentive(), X, layer=number),
+        "head": lambda: plotting.plot_attention(attentive(), X, head=number),
+    }
+    for name, call in calls.items():
+        with pytest.raises(ValueError, match=f"{name} must be .*, got "):
+            call()
+    with pytest.raises(ValueError, match="n_repeats must be an integer of at least 1, got"):
+        channel_importance(classifier(), X, Y, n_repeats=-1 if number == 9 else number)

@@ -15,7 +15,7 @@ from skts.benchmark import Store, plan_runs, run_study
 from skts.benchmark.report import write_report
 from skts.benchmark.report.published import SOURCES, published, same_split
 from skts.benchmark.report.scores import scores_of
-from skts.benchmark.report.sections import summary
+from skts.benchmark.report.sections import beside_published, summary
 from skts.benchmark.report.statistics import friedman, mpce, ranks, wilcoxon_pairs, wins_and_ties
 from tests.studies import bench
 
@@ -165,6 +165,9 @@ class TestScores:
             "sktime:a.b.RocketClassifier(n_kernels=84, t='m')": "Rocket(84, m)",
             "sktime:RocketClassifier(84)": "sktime:RocketClassifier(84)",
             "sktime:RocketClassifier(n_kernels=84)": "sktime:RocketClassifier(n_kernels=84)",
+            "FCNClassifier": "FCNClassifier",
+            "sktime:a.x.FCNClassifier": "sktime:a.x.FCNClassifier",
+            "sktime:b.x.FCNClassifier": "sktime:b.x.FCNClassifier",
         }
         rows = [made_up_row("Wine", MODELS[0]) | {"model": m, "key": m} for m in names]
         assert scores_of(rows).models == sorted(names.values())
@@ -211,6 +214,28 @@ class TestPublished:
             assert len(table) > 20
         (of_training_loss,) = [s for s in SOURCES if "trainloss_lstmfcn" in s.columns]
         assert "Trace" not in of_training_loss.table().index
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            "sktime:InceptionTimeClassifier",
+            "sktime:MLPClassifier (review)",
+            "LSTM-FCN, refined",
+        ],
+    )
+    def test_the_name_of_a_model_of_a_study(self, model):
+        rows = [row for row in made_up_rows() if row["model"] != MODELS[1]]
+        rows = [row | {"model": model} if row["model"] == MODELS[0] else row for row in rows]
+        scores = scores_of(rows)
+        (own,) = {*scores.models} - {"Rocket(m)"}
+        parts = beside_published(scores)
+        for part in parts:
+            names = list(part.table if "model" not in part.table.index.names else part.table.index)
+            assert len(set(names)) == len(names)
+        shown = {name for part in parts for name in part.table}
+        assert own in shown
+        published_too = {name for source in SOURCES for name in source.columns.values()}
+        assert (f"{own} (published)" in shown) == (own in published_too)
 
 
 class Page(html.parser.HTMLParser):
@@ -341,6 +366,7 @@ class TestReport:
         assert "No: &lt;b&gt;" in text
         assert "| No: \\<b> |" in (out / "report.md").read_text()
 
+    @pytest.mark.full
     def test_the_same_rows_make_the_same_files(self, out, tmp_path):
         again, words = tmp_path / "again", ["--against", "published", "--curves", "Wine,CBF"]
         other_order = os.environ | {"PYTHONHASHSEED": "1"}
@@ -348,6 +374,7 @@ class TestReport:
         for path in sorted(out.rglob("*.*")):
             assert path.read_bytes() == (again / path.relative_to(out)).read_bytes(), path
 
+    @pytest.mark.full
     def test_a_new_report_leaves_nothing_of_the_old_one(self, out, tmp_path):
         write_report(out.parent, tmp_path, against="published")
         write_report(out.parent, tmp_path)
@@ -371,6 +398,15 @@ class TestReport:
             write_report(out.parent, tmp_path, curves=["Nope"])
         with pytest.raises(ValueError, match="against must be 'published' or None"):
             write_report(out.parent, tmp_path, against="others")
+
+    def test_a_folder_that_is_none_is_named(self, tmp_path):
+        (tmp_path / "file").touch()
+        for name in ("absent", "file"):
+            with pytest.raises(FileNotFoundError, match=f"no such folder: .*{name}"):
+                write_report(tmp_path / name, tmp_path / "report")
+        with pytest.raises(ValueError, match=f"there are no results in {tmp_path}: `skts bench"):
+            write_report(tmp_path, tmp_path / "report")
+        assert not (tmp_path / "report").exists()
 
     def test_two_models_one_data_set(self, tmp_path):
         store_of(tmp_path, [made_up_row("Wine", model) for model in MODELS[:2]])
@@ -399,6 +435,7 @@ class TestReport:
 
 
 class TestReal:
+    @pytest.mark.full
     def test_from_training_to_a_page(self, tmp_path):
         fixed = {"max_epochs": 2, "filters": (8,), "kernel_sizes": (3,)}
         names = ["ItalyPowerDemand", "UnitTest"]

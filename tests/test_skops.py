@@ -1,5 +1,6 @@
 """Pipelines that skops keeps: no type of torch's to trust in what is fitted."""
 
+import json
 import pickle
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skts
-from skts._callbacks import Progress
+from skts.training.callbacks import Progress
 from tests.settings import small
 from tests.test_persistence import CLASSES, X, Y, fitted, outputs
 
@@ -51,6 +52,55 @@ def test_what_cannot_be_stored():
 def through_skops(est):
     content = sio.dumps(est)
     return sio.loads(content, trusted=sio.get_untrusted_types(data=content))
+
+
+@pytest.mark.parametrize("cls", [skts.LSTMFCNClassifier, skts.FCNRegressor])
+def test_training_goes_on(cls):
+    est = fitted(cls)
+    again = through_skops(est)
+    y = Y if cls is skts.LSTMFCNClassifier else X[:, 0, 0]
+    for _ in range(2):
+        expected = outputs(est.partial_fit(X, y), X)
+        np.testing.assert_array_equal(outputs(again.partial_fit(X, y), X), expected)
+        again = through_skops(again)
+
+
+def test_of_ensembles_members_too():
+    est = fitted(skts.SeedEnsembleClassifier)
+    again = through_skops(est)
+    for one, its in zip(est.estimators_, again.estimators_, strict=True):
+        expected = outputs(one.partial_fit(X, Y), X)
+        np.testing.assert_array_equal(outputs(its.partial_fit(X, Y), X), expected)
+
+
+def test_what_was_kept_before_there_were_formats():
+    est = fitted()
+    state = est.__getstate__()
+    plain = json.loads(state["skts"])["estimator"]
+    del plain["optimizer"]
+    arrays = {n: array for n, array in state["weights"].items() if not n.startswith("optimizer/")}
+    again = skts.FCNClassifier()
+    again.__setstate__({"skts": json.dumps(plain), "weights": arrays})
+    np.testing.assert_array_equal(outputs(again, X), outputs(est, X))
+    again.partial_fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header: header.update(format=99), "has format 99"),
+        (lambda header: header["estimator"]["parameters"].update(novel=1), "'novel'"),
+        (lambda header: header.update(estimator={}), "KeyError"),
+    ],
+)
+def test_what_a_later_version_kept(change, message):
+    state = fitted().__getstate__()
+    header = json.loads(state["skts"])
+    header["versions"]["skts"] = "99.1"
+    change(header)
+    again = skts.FCNClassifier()
+    with pytest.raises(ValueError, match=rf"{message}.* written by skts 99.1, this is skts"):
+        again.__setstate__(state | {"skts": json.dumps(header)})
 
 
 @pytest.mark.parametrize("cls", [skts.FCNClassifier, skts.SeedEnsembleClassifier])

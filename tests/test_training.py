@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.class_weight import compute_class_weight
 
 import skts
 from skts import LSTMFCNClassifier, LSTMFCNRegressor
-from skts._callbacks import one_cycle
-from skts._options import PAPER_DECAY
-from skts._training import TrainingData, hold_out, oversampled
+from skts.training.callbacks import one_cycle
+from skts.training.train import PAPER_DECAY, TrainingData, hold_out, oversampled
 from tests.recording import TARGET, X, Y, recorded, recorded_on
 from tests.settings import small
 
@@ -29,39 +29,43 @@ class TestOptionsAreChecked:
             ("batch_size", 2.5, "an integer of at least 1"),
             ("lr", 0, r"a number in \(0, inf\)"),
             ("lr", float("nan"), r"a number in \(0, inf\)"),
-            ("optimizer", "adam", "a subclass of torch.optim.Optimizer"),
+            ("optimizer", "adam", r"a subclass of torch\.optim\..*Optimizer, got"),
             ("weight_decay", -1, r"a number in \[0, inf\)"),
-            ("lr_schedule", "cosine", "one of 'one_cycle', 'plateau', None"),
-            ("target_loss", -0.1, r"one of 'auto', None or a number in \[0, inf\)"),
+            ("lr_schedule", "cosine", "one of 'one_cycle', 'plateau' or None"),
+            ("target_loss", -0.1, r"'auto', a number in \[0, inf\) or None"),
             ("first_cycle", 0, "an integer of at least 1"),
             ("plateau_factor", 1.0, r"a number in \(0, 1\)"),
             ("plateau_patience", 0, "an integer of at least 1"),
             ("min_lr", None, r"a number in \[0, inf\)"),
             ("fine_tune_rounds", -1, "an integer of at least 0"),
-            ("validation_fraction", 1, r"None or a number in \(0, 1\)"),
-            ("early_stopping_patience", 0, "None or an integer of at least 1"),
-            ("restore_best", True, "one of None, 'train_loss', 'valid_loss'"),
-            ("recompute_norms", None, "True or False"),
-            ("normalize", "batch", "one of None, 'series'"),
+            ("validation_fraction", 1, r"a number in \(0, 1\) or None"),
+            ("early_stopping_patience", 0, "an integer of at least 1 or None"),
+            ("restore_best", True, "one of 'train_loss', 'valid_loss' or None"),
+            ("recompute_norms", None, "a boolean"),
+            ("normalize", "batch", "'series' or None"),
             ("missing", "drop", "one of 'raise', 'interpolate'"),
             ("device", "cuda:01", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
             ("precision", "float16", "one of 'float32', 'bfloat16', 'auto'"),
-            ("checkpoint_dir", 3, "None or a path"),
-            ("memory_limit", -1, "None or an integer of at least 0"),
-            ("compile", "yes", "True or False"),
-            ("callbacks", [print], "None or a list of skorch callbacks"),
-            ("warm_start", 1, "True or False"),
-            ("verbose", -1, "True or False or an integer of at least 0"),
-            ("random_state", 2**32, "None or an integer of at least 0 and at most 4294967295 or"),
-            ("class_weight", "equal", "one of 'balanced', None or a dict"),
-            ("oversample", None, "True or False"),
+            ("checkpoint_dir", 3, "a string that is not empty, a path or None"),
+            ("memory_limit", -1, "an integer of at least 0 or None"),
+            ("compile", "yes", "a boolean"),
+            ("callbacks", [print], "a sequence of skorch callbacks .* or None"),
+            ("warm_start", 1, "a boolean"),
+            ("verbose", -1, "a boolean or an integer of at least 0"),
+            ("random_state", 2**32, "an integer .* at most 4294967295, an instance of"),
+            ("class_weight", "equal", "'balanced', a mapping of .* or None"),
+            ("oversample", None, "a boolean"),
             ("n_cells", 0, "an integer of at least 1"),
-            ("filters", (), "a non-empty tuple, each item an integer of at least 1"),
-            ("kernel_sizes", (8, 0, 3), "a non-empty tuple, each item an integer of at least 1"),
+            ("filters", (), r"a non-empty sequence \(each item an integer of at least 1\)"),
+            (
+                "kernel_sizes",
+                (8, 0, 3),
+                r"a non-empty sequence \(each item an integer of at least 1\)",
+            ),
             ("dropout", 1.0, r"a number in \[0, 1\)"),
             ("cell", "LSTM", "one of 'lstm', 'gru', 'rnn', 'dense'"),
-            ("dimension_shuffle", "no", "True or False"),
-            ("residual", None, "True or False"),
+            ("dimension_shuffle", "no", "a boolean"),
+            ("residual", None, "a boolean"),
         ],
     )
     def test_a_wrong_value(self, option, value, required):
@@ -89,11 +93,16 @@ class TestOptionsAreChecked:
             ({"optimizer": torch.optim.LBFGS}, "LBFGS takes no weight decay.*must be 0, got 0.01"),
             (
                 {"class_weight": {"a": 1, "c": 2}},
-                r"among the classes .*'b'\], got \['a', 'c'\]",
+                r"among the classes .*'b'\], got \['a', 'c'\].*here also to \['b'\]",
             ),
-            ({"class_weight": {"a": -1.0}}, "finite and not negative"),
-            ({"class_weight": {"a": np.nan}}, "finite and not negative"),
-            ({"class_weight": {"a": 0, "b": 0}}, "finite and not negative"),
+            ({"class_weight": {1: 1, 2: 2}}, r"among the classes .*'b'\], got \[1, 2\]"),
+            ({"class_weight": {"a": -1.0}}, "finite, not negative"),
+            ({"class_weight": {"a": np.nan}}, "finite, not negative"),
+            ({"class_weight": {"a": np.inf}}, "finite, not negative"),
+            (
+                {"class_weight": {"a": 0, "b": 0}},
+                r"weight above 0, got .* for \['a', 'b'",
+            ),
             ({"validation_fraction": 0.01}, "cannot be stratified over 2 classes"),
         ],
     )
@@ -101,7 +110,6 @@ class TestOptionsAreChecked:
         with pytest.raises(ValueError, match=message):
             small(LSTMFCNClassifier, **options).fit(X, Y)
 
-    @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")
     @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
     def test_absent_cuda(self, device):
         with pytest.raises(ValueError, match=f"device='{device}'.*0 CUDA device.*device='auto'"):
@@ -142,8 +150,7 @@ class TestSchedule:
         clf, recorder = recorded(target_loss=0.0, **options)
         expected = [one_cycle(step, 3 * n) for n in lengths for step in range(3 * n)]
         np.testing.assert_allclose(recorder.rates, 0.02 * np.array(expected))
-        rate = clf.history_[:, "batches", :, "event_lr"]
-        np.testing.assert_allclose(np.concatenate(rate), recorder.rates)
+        np.testing.assert_allclose(clf.history_[:, "event_lr"], recorder.rates[2::3])
 
     def test_training_ends_with_the_cycle_that_reaches_the_target(self):
         clf, recorder = recorded(target_loss=0.0, max_epochs=14, first_cycle=2, lr=1e-2)
@@ -240,7 +247,8 @@ class TestValidationSplit:
             X, np.repeat(["a", "b"], [28, 12]), validation_fraction=0.25, oversample=True
         )
         assert sum(recorder.batches) == 4 * 2 * 21
-        assert sum(batch["valid_batch_size"] for batch in clf.history_[0, "batches"][-1:]) == 10
+        assert [batch["valid_batch_size"] for batch in recorder.epochs[0][-1:]] == [10]
+        assert [epoch["batches"] for epoch in clf.history_] == [[]] * 4
 
     def test_the_validation_series_are_not_trained_on(self):
         _, recorder = recorded(validation_fraction=0.25)
@@ -307,6 +315,44 @@ class TestWeights:
         np.testing.assert_allclose(by_class[1], by_sample, atol=1e-6)
         unweighted = small(LSTMFCNClassifier, max_epochs=3).fit(X, y).predict_proba(X)
         assert np.abs(unweighted - by_sample).max() > 1e-3
+
+    @pytest.mark.parametrize(
+        ("weights", "alike"),
+        [
+            ({0: 1, 1: 2, 2: 5}, {0: 1.0, 1: 2.0}),  # a class that a fold may lack
+            ({1: 3.0}, {0: 1.0, 1: 3.0}),
+            ({1: 0.0}, {0: 1.0, 1: 0.0}),
+            ({}, {0: 1.0, 1: 1.0}),
+            ({np.int64(0): np.float32(2), True: np.int64(3)}, {0: 2.0, 1: 3.0}),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("labels", "options"),
+        [
+            (np.int64, {"oversample": True, "validation_fraction": 0.2}),
+            (np.bool_, {}),
+        ],
+    )
+    def test_a_dict_weighs_the_classes_that_there_are(self, weights, alike, labels, options):
+        y = (np.arange(40) % 3 == 0).astype(labels)
+        given, full = (
+            small(LSTMFCNClassifier, max_epochs=1, class_weight=w, **options).fit(X, y)
+            for w in (weights, alike)
+        )
+        np.testing.assert_array_equal(given.predict_proba(X), full.predict_proba(X))
+
+    def test_texts_are_weighed_by_their_own(self):
+        y = np.where(Y == "a", "1", "2")
+        with pytest.raises(ValueError, match=r"among the classes \['1', '2'\], got \[1, 2\]"):
+            small(LSTMFCNClassifier, class_weight={1: 1, 2: 2}).fit(X, y)
+        small(LSTMFCNClassifier, max_epochs=1, class_weight={"1": 1, "2": 2, "3": 3}).fit(X, y)
+
+    def test_a_grid_search_weighs_classes_that_a_fold_lacks(self):
+        y = np.repeat([0, 1, 2], [15, 15, 10])
+        clf = small(LSTMFCNClassifier, max_epochs=1, class_weight={0: 1, 1: 2, 2: 5})
+        cv = [(np.arange(30), np.arange(30, 40)), (np.arange(40), np.arange(40))]
+        search = GridSearchCV(clf, {"n_cells": [2]}, cv=cv, error_score="raise").fit(X, y)
+        assert search.predict_log_proba(X).shape == (40, 3)
 
     @pytest.mark.parametrize(
         ("cls", "y"), [(LSTMFCNClassifier, Y == "a"), (LSTMFCNRegressor, TARGET)]

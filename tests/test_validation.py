@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sktime.datatypes import convert_to
 
 from skts import FCNClassifier, FCNRegressor, LSTMFCNClassifier, LSTMFCNRegressor
-from skts._validation import check_series
+from skts.input.validation import check_series
 from tests.settings import small
 
 RNG = np.random.default_rng(0)
@@ -189,6 +189,10 @@ def test_a_channel_without_any_value_cannot_be_interpolated():
         (np.zeros(12), ValueError, "at least 2 classes, got 1 class"),
         (None, ValueError, "requires y to be passed"),
         (np.where(LABELS, np.nan, 1.0), ValueError, "NaN"),
+        (["a", 1] * 6, TypeError, "labels of one kind, got 1 and 'a'"),
+        (["a", np.nan] * 6, TypeError, "labels of one kind, got nan and 'a'"),
+        ([(1, 2), (3,)] * 6, ValueError, "one target for each series, got a list of sequences"),
+        (np.array(["a", True] * 6, dtype=object), TypeError, "labels of one kind, got True and"),
         (np.ones((12, 2)), ValueError, "1d array"),
     ],
 )
@@ -200,8 +204,12 @@ def test_bad_labels_are_named(y, error, message):
 @pytest.mark.parametrize(
     ("y", "error", "message"),
     [
-        (["a"] * 12, ValueError, "could not convert string to float"),
-        (np.full(12, "a"), ValueError, "could not convert string to float"),
+        (["a"] * 12, ValueError, "real numbers: could not convert string to float"),
+        (
+            np.full(12, "a"),
+            ValueError,
+            "real numbers: could not convert string to float",
+        ),
         ([None] + [1.0] * 11, ValueError, "Input y contains NaN"),
         (np.full(12, "2020", dtype="datetime64[Y]"), TypeError, "real numbers, got .*datetime64"),
     ],

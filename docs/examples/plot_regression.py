@@ -10,12 +10,13 @@ import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.linear_model import RidgeCV
 from sklearn.metrics import root_mean_squared_error
+from sktime.datasets import load_tecator
 
 from skts import FCNRegressor
-from skts.datasets import load_ucr_parts
 
-(X_train, y_train), (X_test, y_test) = load_ucr_parts("Tecator")
-y_train, y_test = y_train.astype(float), y_test.astype(float)  # the archive's labels are words
+X_train, y_train = load_tecator(split="train", return_type="numpy3D")
+X_test, y_test = load_tecator(split="test", return_type="numpy3D")
+X_train, X_test = X_train[:, 0], X_test[:, 0]  # one channel
 
 fig, ax = plt.subplots(layout="constrained")
 order = y_train.argsort()[:: len(y_train) // 12]

@@ -9,7 +9,7 @@ Networks of skts beside sktime's classical methods, as a script of some minutes:
 Cross-validates seven classifiers on four data sets that sktime ships. Every finished pair of
 classifier and data set is kept in a file of OUT: the same command again runs the rest alone. Then
 prints accuracies and average ranks, and draws the critical-difference diagram as OUT/ranks.svg.
-MiniRocket needs numba and the diagram matplotlib: ``pip install "skts[bench]"``
+MiniRocket needs numba and the diagram matplotlib, which the extra ``bench`` installs.
 """
 
 import argparse

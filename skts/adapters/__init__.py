@@ -1,9 +1,25 @@
 """skts estimators in the worlds of sktime and aeon, which are imported only when asked for."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from skts import lazy
+
+if TYPE_CHECKING:
+    from aeon.classification import BaseClassifier as AeonClassifier
+    from aeon.regression import BaseRegressor as AeonRegressor
+    from sktime.classification.base import BaseClassifier as SktimeClassifier
+    from sktime.regression.base import BaseRegressor as SktimeRegressor
+
+    from skts.base import SeriesEstimator
+    from skts.ensemble import SeedEnsemble
+
 __all__ = ["to_aeon", "to_sktime"]
+__getattr__, __dir__ = lazy.submodules_of(__name__)
 
 
-def to_sktime(estimator):
+def to_sktime(estimator: SeriesEstimator | SeedEnsemble) -> SktimeClassifier | SktimeRegressor:
     """The same estimator as a classifier or regressor of sktime.
 
     Parameters
@@ -16,7 +32,7 @@ def to_sktime(estimator):
     sktime.classification.base.BaseClassifier or sktime.regression.base.BaseRegressor
         Unfitted, with the parameters of `estimator` as its own; after `fit`, ``estimator_`` is the
         skts estimator that was trained. Its class is in ``skts.adapters.sktime``, under the name
-        that it has in skts.
+        that it has in skts; ``repr`` shows it with the module.
 
     Raises
     ------
@@ -33,13 +49,13 @@ def to_sktime(estimator):
     >>> clf.get_tag("capability:multivariate"), clf.estimator_.n_timepoints_in_
     (True, 24)
     """
-    from skts.adapters import _adapted, sktime
+    from skts.adapters import adapted, sktime
 
-    parameters = _adapted.parameters_of(estimator, "to_sktime")
+    parameters = adapted.parameters_of(estimator, "to_sktime")
     return sktime.class_for(type(estimator))(**parameters)
 
 
-def to_aeon(estimator):
+def to_aeon(estimator: SeriesEstimator | SeedEnsemble) -> AeonClassifier | AeonRegressor:
     """The same estimator as a classifier or regressor of aeon, which must be installed.
 
     Parameters
@@ -52,16 +68,16 @@ def to_aeon(estimator):
     aeon.classification.BaseClassifier or aeon.regression.BaseRegressor
         Unfitted, with the parameters of `estimator` as its own; after `fit`, ``estimator_`` is the
         skts estimator that was trained. Its class is in ``skts.adapters.aeon``, under the name
-        that it has in skts. Series of unequal length are taken where the network takes any length,
-        as LSTM-FCN does with ``dimension_shuffle=False``: aeon's may be longer in `predict` than
-        they were in `fit`.
+        that it has in skts; ``repr`` shows it with the module. Series of unequal length are taken
+        where the network takes any length, as LSTM-FCN does with ``dimension_shuffle=False``:
+        aeon's may be longer in `predict` than they were in `fit`.
 
     Raises
     ------
     TypeError
         Where `estimator` is no estimator of skts.
     ModuleNotFoundError
-        Where aeon is not installed: ``pip install "skts[aeon]"``.
+        Where aeon, which the extra ``aeon`` installs, is not there.
 
     Examples
     --------
@@ -73,14 +89,7 @@ def to_aeon(estimator):
     >>> clf.get_tag("capability:unequal_length"), clf.estimator_.n_timepoints_in_
     (True, 24)
     """
-    try:
-        from skts.adapters import _adapted, aeon
-    except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] != "aeon":
-            raise
-        raise ModuleNotFoundError(
-            'to_aeon needs aeon, which is not installed: pip install "skts[aeon]"', name="aeon"
-        ) from error
+    from skts.adapters import adapted, aeon
 
-    parameters = _adapted.parameters_of(estimator, "to_aeon")
+    parameters = adapted.parameters_of(estimator, "to_aeon")
     return aeon.class_for(type(estimator))(**parameters)

@@ -5,13 +5,16 @@
 
 from functools import cache
 
-from aeon.classification import BaseClassifier
-from aeon.regression import BaseRegressor
-from aeon.utils.validation import check_n_jobs
 from sklearn.base import ClassifierMixin
 
-from skts.adapters import _adapted
-from skts.adapters._adapted import Adapted, AdaptedClassifier, has_parameter
+from skts.adapters import adapted
+from skts.adapters.adapted import Adapted, AdaptedClassifier, has_parameter
+from skts.extras import needs
+
+with needs("aeon", "to_aeon"):
+    from aeon.classification import BaseClassifier
+    from aeon.regression import BaseRegressor
+    from aeon.utils.validation import check_n_jobs
 
 TAGS = {
     "algorithm_type": "deeplearning",
@@ -21,7 +24,7 @@ TAGS = {
 }
 
 
-class _Aeon:
+class _Aeon(Adapted):
     """Mixin of both kinds."""
 
     #: aeon's checks predict series longer than those of the training
@@ -34,7 +37,7 @@ class _Aeon:
 
     @classmethod
     def _get_test_params(cls, parameter_set="default"):
-        return _adapted.small_parameters(cls._wrapped)
+        return adapted.small_parameters(cls._wrapped)
 
 
 class _Classifier(_Aeon, AdaptedClassifier, BaseClassifier):
@@ -60,8 +63,8 @@ def class_for(wrapped):
     """The class of aeon for a class of skts."""
     base = _Classifier if issubclass(wrapped, ClassifierMixin) else _Regressor
     tags = TAGS | {"capability:multithreading": has_parameter(wrapped, "n_jobs")}
-    return _adapted.adapted_class(wrapped, base, tags, EXAMPLE, n_jobs=1)
+    return adapted.adapted_class(wrapped, base, tags, EXAMPLE, n_jobs=1)
 
 
 def __getattr__(name):
-    return class_for(_adapted.wrapped_by_name(name))
+    return class_for(adapted.wrapped_by_name(name))

@@ -4,13 +4,14 @@
 """
 
 from functools import cache
+from typing import Any
 
 from sklearn.base import ClassifierMixin
 from sktime.classification.base import BaseClassifier
 from sktime.regression.base import BaseRegressor
 
-from skts.adapters import _adapted
-from skts.adapters._adapted import Adapted, AdaptedClassifier, has_parameter
+from skts.adapters import adapted
+from skts.adapters.adapted import Adapted, AdaptedClassifier, has_parameter
 
 TAGS = {
     "authors": "skts developers",
@@ -23,7 +24,7 @@ TAGS = {
 }
 
 
-class _Sktime:
+class _Sktime(Adapted):
     """Mixin of both kinds."""
 
     def reset(self):
@@ -34,7 +35,7 @@ class _Sktime:
         return self
 
     @classmethod
-    def get_test_params(cls, parameter_set="default"):
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
         """Parameters for sktime's own checks.
 
         Parameters
@@ -46,7 +47,7 @@ class _Sktime:
         -------
         list of dict
         """
-        return _adapted.small_parameters(cls._wrapped)
+        return adapted.small_parameters(cls._wrapped)
 
 
 class _Classifier(_Sktime, AdaptedClassifier, BaseClassifier):
@@ -76,11 +77,11 @@ def class_for(wrapped):
         "property:randomness": "derandomized" if seeded else "stochastic",
     }
     if not issubclass(wrapped, ClassifierMixin):
-        return _adapted.adapted_class(wrapped, _Regressor, tags, EXAMPLE)
+        return adapted.adapted_class(wrapped, _Regressor, tags, EXAMPLE)
     tags["capability:predict_proba"] = True
     tags["capability:class_weight"] = has_parameter(wrapped, "class_weight")
-    return _adapted.adapted_class(wrapped, _Classifier, tags, EXAMPLE)
+    return adapted.adapted_class(wrapped, _Classifier, tags, EXAMPLE)
 
 
 def __getattr__(name):
-    return class_for(_adapted.wrapped_by_name(name))
+    return class_for(adapted.wrapped_by_name(name))

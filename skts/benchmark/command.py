@@ -1,17 +1,19 @@
 """``skts bench``: words of the command line become a study, or what a study says."""
 
 import ast
+import difflib
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
-from skts.benchmark.classes import write_classes
-from skts.benchmark.estimate import estimated_seconds
+from skts.benchmark.class_probabilities import write_class_probabilities
+from skts.benchmark.estimate import Timing, estimate_of
 from skts.benchmark.plan import plan_runs
 from skts.benchmark.store import Store
-from skts.benchmark.study import run_study, undone
-from skts.datasets import find_missing, list_ucr
+from skts.benchmark.study import check_place, pending_runs, run_study
+from skts.datasets.archive import files_of, why_no_classes
+from skts.datasets.load import find_missing, list_ucr, sets_in
 
 
 def bench_run(arguments):
@@ -29,16 +31,47 @@ def bench_run(arguments):
         seeds=arguments.seeds,
         resamples=range(arguments.resamples + 1),
     )
-    rows = Store(arguments.out).rows()
-    left = undone(runs, rows, retry_failed=arguments.retry_failed)
-    print(f"{len(runs)} runs, {len(runs) - len(left)} of them made before")
+    rows = _store_of(arguments).rows()
+    left = pending_runs(runs, rows, retry_failed=arguments.retry_failed)
+    print(f"{len(runs)} runs, {len(runs) - len(left)} of them made before", flush=True)
     if arguments.dry_run:
-        where = {"archive": arguments.archive, "device": arguments.device}
-        seconds, unknown = estimated_seconds(left, rows, **where)
-        besides = f", besides {unknown} runs that cannot be told" if unknown else ""
-        print(f"the others take about {as_time(seconds)} one after the other{besides}")
+        print(_estimated(left, rows, arguments))
         return 0
     return _done(runs, left, arguments, arguments.archive, arguments.keep_weights)
+
+
+def _store_of(arguments):
+    """The store of the results; raises where it cannot be written, or the runs cannot be done."""
+    check_place(arguments.device, arguments.n_jobs, arguments.scheduler)
+    store = Store(arguments.out)
+    store.check_folder()
+    return store
+
+
+def _estimated(left, rows, arguments):
+    """How long the runs take, in words."""
+    n_jobs = arguments.n_jobs
+    with Progress(left) as progress:
+        found = estimate_of(
+            left,
+            rows,
+            archive=arguments.archive,
+            device=arguments.device,
+            n_jobs=n_jobs,
+            on_timed=progress.report_timing,
+        )
+    low, high = found.low / n_jobs, found.high / n_jobs
+    said = [f"the others take about {as_time(low)}"]
+    if as_time(high) != as_time(low):
+        said.append(f"where training ends early, and at most {as_time(high)}")
+    said.append("one after the other" if n_jobs == 1 else f"{n_jobs} side by side")
+    if found.foreign:
+        said.append(f"besides {len(found.foreign)} runs of other packages, which are not timed")
+    if found.failing:
+        run, error = found.failing[0]
+        first = f"{run.dataset} {run.model}: {error}".partition("\n")[0]
+        said.append(f"besides {len(found.failing)} runs that fail, the first with {first}")
+    return ", ".join(said)
 
 
 def bench_classify(arguments):
@@ -53,22 +86,18 @@ def bench_classify(arguments):
         recipe=arguments.recipe,
         fixed=options_of(arguments.set),
     )
-    left = undone(runs, Store(arguments.out).rows(), retry_failed=arguments.retry_failed)
+    rows = _store_of(arguments).rows()
+    left = pending_runs(runs, rows, retry_failed=arguments.retry_failed)
     status = _done(runs, left, arguments, archive, keep_weights=False)
-    for path in write_classes(Store(arguments.out), runs):
+    for path in write_class_probabilities(Store(arguments.out), runs):
         print(path)
     return status
 
 
 def bench_report(arguments):
     """Write the report of a study."""
-    try:
-        from skts.benchmark.report import write_report
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f'a report needs {error.name}, which is not installed: pip install "skts[bench]"',
-            name=error.name,
-        ) from error
+    from skts.benchmark.report import write_report
+
     path = write_report(
         arguments.folder,
         arguments.out,
@@ -90,7 +119,7 @@ def _done(runs, left, arguments, archive, keep_weights):
             scheduler=arguments.scheduler,
             keep_weights=keep_weights,
             retry_failed=arguments.retry_failed,
-            on_row=progress.tell,
+            on_row=progress.report_run,
         )
     keys = {run.key for run in runs}
     rows = [row for row in store.rows() if row["key"] in keys]
@@ -104,7 +133,7 @@ class Progress:
     """A bar with the oldest of the current runs on a terminal, else a line for each, on stderr."""
 
     def __init__(self, runs):
-        self.n_runs = len(runs)
+        self.n_runs, self.n_told = len(runs), 0
         self.left = {run.key: f"{run.dataset} {run.model} seed {run.seed}" for run in runs}
         quiet = not sys.stderr.isatty()
         self.bar = tqdm(total=len(runs), unit="run", file=sys.stderr, disable=quiet)
@@ -116,15 +145,24 @@ class Progress:
     def __exit__(self, *error):
         self.bar.close()
 
-    def tell(self, row):
-        what = self.left.pop(row["key"])
+    def report_run(self, row):
+        done = f"accuracy {row['accuracy']:.4f}" if "accuracy" in row else row["error"]
+        self._report(row["key"], done, self.n_runs)
+
+    def report_timing(self, run, n_timed, found):
+        """Of a run that was timed, one of at most so many."""
+        done = "timed" if isinstance(found, Timing) else found
+        self.bar.total = n_timed
+        self._report(run.key, done, n_timed)
+
+    def _report(self, key, done, n_runs):
+        what = self.left.pop(key)
+        self.n_told += 1
         self.bar.update()
         self._show()
         if self.bar.disable:
-            done = f"accuracy {row['accuracy']:.4f}" if "accuracy" in row else row["error"]
             first = done.partition("\n")[0]
-            n_told = self.n_runs - len(self.left)
-            print(f"{n_told}/{self.n_runs} {what}: {first}", file=sys.stderr, flush=True)
+            print(f"{self.n_told}/{n_runs} {what}: {first}", file=sys.stderr, flush=True)
 
     def _show(self):
         self.bar.set_postfix_str(next(iter(self.left.values()), ""))
@@ -133,19 +171,38 @@ class Progress:
 def datasets_of(text, archive):
     """Names of data sets: "all" of the archive, those in a file "@PATH", or "A,B,C".
 
-    Raises ValueError where there are none, or one of them is not found.
+    Raises ValueError where there are none, or one of them is not found or has no classes. What
+    "all" leaves out for that is told on stderr.
     """
     if text == "all":
-        names = list_ucr(archive)
+        names = _with_classes(archive)
     else:
         names = Path(text[1:]).read_text().split() if text.startswith("@") else text.split(",")
     names = [name.strip() for name in names if name.strip()]
-    where = "nowhere" if archive is None else f"not in {archive}"
     if not names:
         raise ValueError(f"{text!r} names no data set; they are folders NAME with NAME_TRAIN.tsv")
     if missing := find_missing(names, archive):
-        raise ValueError(f"there are no data sets {', '.join(missing)}: they are {where}")
+        raise ValueError(_why_missing(missing, archive))
     return names
+
+
+def _with_classes(folder):
+    """The names of a folder's classification sets; what else it has is told on stderr."""
+    found = sets_in(folder)
+    if others := [name for name, reason in found.items() if reason is not None]:
+        print(f"left out, as they have no classes: {', '.join(others)}", file=sys.stderr)
+    return [name for name, reason in found.items() if reason is None]
+
+
+def _why_missing(missing, archive):
+    reasons = sets_in(archive)
+    for name in missing:
+        if name in reasons:
+            return f"{name} is no classification set: {reasons[name]}"
+    where = "nowhere" if archive is None else f"not in {archive}"
+    close = {c for name in missing for c in difflib.get_close_matches(name, list_ucr(archive))}
+    hint = f"; there is {', '.join(sorted(close))}" if close else ""
+    return f"there are no data sets {', '.join(missing)}: they are {where}{hint}"
 
 
 def own_datasets(folder):
@@ -156,13 +213,17 @@ def own_datasets(folder):
     FileNotFoundError
         Where it is neither a data set's folder, NAME with NAME_TRAIN.tsv (or .ts) and the same of
         TEST, nor one of such folders.
+    ValueError
+        Where it is the folder of a data set without classes.
     """
     folder = Path(folder).resolve()
-    if folder.name in list_ucr(folder.parent):
-        return folder.parent, [folder.name]
-    if names := list_ucr(folder):
-        return folder, names
     name = folder.name
+    if files := files_of(folder.parent, name):
+        if reason := why_no_classes(files):
+            raise ValueError(f"{name} is no classification set: {reason}")
+        return folder.parent, [name]
+    if names := _with_classes(folder):
+        return folder, names
     raise FileNotFoundError(
         f"{folder} is no data set and holds none: it must hold {name}_TRAIN.tsv and "
         f"{name}_TEST.tsv (or .ts), or folders NAME with NAME_TRAIN.tsv and NAME_TEST.tsv"
@@ -222,9 +283,9 @@ def _value(word):
 
 
 def as_time(seconds):
-    """A time in words."""
-    if seconds < 60:
+    """A time in words: seconds, and what they are in minutes or hours."""
+    if seconds < 120:
         return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < 2 * 3600:
+        return f"{seconds:.0f} s ({seconds / 60:.0f} min)"
+    return f"{seconds:.0f} s ({seconds / 3600:.1f} h)"

@@ -26,7 +26,7 @@ def load_split(name, archive, resample=0):
     parts = load_ucr_parts(name, archive)
     data = _fingerprint(parts)
     if resample:
-        parts = _drawn_anew(*parts, resample)
+        parts = _resampled(*parts, resample)
     (X, y), (X_test, _) = parts
     series = [*X, *X_test]
     lengths = [x.shape[-1] for x in series]
@@ -57,7 +57,7 @@ def _fingerprint(parts):
     return digest.hexdigest()[:16]
 
 
-def _drawn_anew(train, test, seed):
+def _resampled(train, test, seed):
     labels = np.concatenate([train[1], test[1]])
     series = [*train[0], *test[0]]
     rng, chosen = np.random.default_rng(seed), []

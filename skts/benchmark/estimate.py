@@ -1,63 +1,198 @@
-"""About how long the runs of a plan take, from a moment of each."""
+"""About how long the runs of a plan take, from some moments of training."""
 
+import dataclasses
+import itertools
 import time
 
 import numpy as np
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from skts.benchmark.data import container, load_split, prepared
+from skts.benchmark.data import load_split, prepared
 from skts.benchmark.estimators import is_own, make
+from skts.datasets.load import size_of
+from skts.training.callbacks import cycle_lengths, target_loss_of
 
-N_SERIES = 32  # of which one epoch is timed
+N_BATCHES = 4  # of which some epochs are timed
+BUDGET = 20.0  # seconds after which each model is timed on no more than one data set
 
 
-def estimated_seconds(runs, rows, *, archive=None, device="auto"):
-    """About how many seconds the runs take one after the other, and how many are not counted.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Seconds of runs that are done one after the other.
 
-    A run like one that is done takes as long as that did; else one epoch over a few of its series
-    is timed, and `max_epochs` over all of them are as many times that, however soon training may
-    end. Runs of other packages that are not done yet are not counted, nor those that fail.
+    Attributes
+    ----------
+    low, high : float
+        Where every training ends as early as its options allow, and where it goes on to the last of
+        its `max_epochs`.
+    foreign : list of Run
+        Those of other packages, that have never been done: they are not counted.
+    failing : list of (Run, str)
+        Those that would fail, and with what.
     """
-    known, total, unknown = {}, 0.0, 0
-    for row in rows:
-        if row["status"] == "done":
-            known[row["dataset"], row["model"]] = row["fit_seconds"] + row["predict_seconds"]
-    for run in runs:
-        like = run.dataset, run.model
-        if like not in known:
-            known[like] = _timed(run, archive, device) if is_own(run.estimator) else None
-        if known[like] is None:
-            unknown += 1
-        else:
-            total += known[like]
-    return total, unknown
+
+    low: float
+    high: float
+    foreign: list
+    failing: list
 
 
-def _timed(run, archive, device):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Timing:
+    """What was measured of one model on one data set: seconds beside and within its epochs."""
+
+    size: int
+    fixed: float
+    low: float
+    high: float
+
+    def seconds(self, size):
+        """The same of a data set whose training part has the given size."""
+        return np.array([self.low, self.high]) * size / self.size + self.fixed
+
+
+def estimate_of(runs, rows, *, archive=None, device="auto", n_jobs=1, on_timed=None):
+    """About how many seconds the runs take.
+
+    A run like one that is done takes as long as that did. Of the others each model is trained for
+    some epochs on a part of data sets, those of middle size first, in a process as of a run. Once
+    BUDGET is spent, those of other sizes are taken to last as long by the size of their files.
+
+    Parameters
+    ----------
+    runs : list of skts.benchmark.plan.Run
+    rows : list of dict
+        What is done, of skts.benchmark.Store.
+    archive, device, n_jobs
+        As of skts.benchmark.run_study.
+    on_timed : callable, optional
+        Is given the run, how many are timed at most, and what was found, as each is timed.
+
+    Returns
+    -------
+    Estimate
+    """
+    known = {
+        (row["dataset"], row["model"]): np.full(2, row["fit_seconds"] + row["predict_seconds"])
+        for row in rows
+        if row["status"] == "done"
+    }
+    to_time = {(r.dataset, r.model): r for r in runs if is_own(r.estimator)}
+    to_time = [run for like, run in to_time.items() if like not in known]
+    sizes = {run.dataset: size_of(run.dataset, archive) for run in to_time}
+    with parallel_config("loky", inner_max_num_threads=max(1, cpu_count() // n_jobs)):
+        found = _timings(to_time, sizes, (archive, device), on_timed)
+    timings = {like: timing for like, timing in found.items() if isinstance(timing, Timing)}
+    for run in to_time:
+        like, size = (run.dataset, run.model), sizes[run.dataset]
+        if like in timings or like not in found:
+            near = [timing for (_, model), timing in timings.items() if model == run.model]
+            known[like] = min(near, key=lambda t, size=size: abs(t.size - size)).seconds(size)
+    likes = [(run, (run.dataset, run.model)) for run in runs]
+    low, high = sum((known[like] for _, like in likes if like in known), np.zeros(2))
+    return Estimate(
+        low=float(low),
+        high=float(high),
+        foreign=[r for r, like in likes if like not in known and not is_own(r.estimator)],
+        failing=[(r, found[like]) for r, like in likes if isinstance(found.get(like), str)],
+    )
+
+
+def _timings(runs, sizes, where, on_timed):
+    """By data set and model: what was measured, or the error in a word."""
+    found, began = {}, time.perf_counter()
+    for run in _middle_first(runs, sizes):
+        models = {model for (_, model), timing in found.items() if isinstance(timing, Timing)}
+        if time.perf_counter() - began > BUDGET and run.model in models:
+            continue
+        try:
+            # of one job joblib would make no process
+            (timing,) = Parallel(n_jobs=2)([delayed(timed)(run, sizes[run.dataset], *where)])
+        except TerminatedWorkerError as error:
+            timing = f"{type(error).__name__}: its process was killed"
+        found[run.dataset, run.model] = timing
+        if on_timed is not None:
+            on_timed(run, len(runs), timing)
+    return found
+
+
+def _middle_first(runs, sizes):
+    """The models in turn, each on data sets of middle size first."""
+    of_model = {}
+    for run in sorted(runs, key=lambda run: sizes[run.dataset]):
+        of_model.setdefault(run.model, []).append(run)
+    for group in of_model.values():
+        middle = sizes[group[len(group) // 2].dataset]
+        group.sort(key=lambda run, middle=middle: abs(sizes[run.dataset] - middle))
+    in_turn = itertools.chain.from_iterable(itertools.zip_longest(*of_model.values()))
+    return [run for run in in_turn if run is not None]
+
+
+def timed(run, size, archive, device):
     try:
-        (X, y), _, facts = load_split(run.dataset, archive)
-    except (OSError, ValueError):
-        return None
+        return _measured(run, size, archive, device)
+    except Exception as error:  # as in `execute`: the run fails, whatever it meets
+        return f"{type(error).__name__}: {error}"
+
+
+def _measured(run, size, archive, device):
+    load_split(run.dataset, archive)  # what is done once in a process is not of every run
+    began = time.perf_counter()
+    (X, y), (X_test, _), facts = load_split(run.dataset, archive)
+    loading = time.perf_counter() - began
     options = dict(run.options) | {name: values[-1] for name, values in run.candidates}
     estimator = make(run.estimator, recipe=run.recipe, options=options.items(), seed=0)
     estimator, _ = prepared(estimator, facts, own=True)
-    n_epochs = estimator.max_epochs * (1 + estimator.fine_tune_rounds)
+    least, most = epoch_bounds(estimator)
     whole = {"validation_fraction": None, "restore_best": None, "early_stopping_patience": None}
-    estimator.set_params(max_epochs=1, fine_tune_rounds=0, device=device, **whole)
-    rows = _of_all_classes(y)
-    start = time.perf_counter()
-    try:
-        estimator.fit(container([X[i] for i in rows], own=True), y[rows])
-    except (ValueError, TypeError):
-        return None
+    estimator.set_params(device=device, fine_tune_rounds=0, checkpoint_dir=None, **whole)
+    rows = _rows_of_every_class(y, N_BATCHES * estimator.batch_size)
+    part = [X[i] for i in rows], y[rows]
+    _fit_seconds(estimator, 1, *part)  # as above
+    one, three = (_fit_seconds(estimator, n, *part) for n in (1, 3))
+    epoch = (three - one) / 2 if three > one else three / 3
+    began = time.perf_counter()
+    estimator.predict(part[0])
+    estimator.predict_proba(part[0])
+    predicting = (time.perf_counter() - began) * len(X_test) / len(rows)
     n_trainings = 1 + 3 * int(np.prod([len(v) for _, v in run.candidates])) if run.candidates else 1
-    return (time.perf_counter() - start) * n_epochs * len(y) / len(rows) * n_trainings
+    per_epoch = epoch * _n_trained_on(estimator, y) / len(rows) * n_trainings
+    return Timing(
+        size=size,
+        fixed=loading + max(0.0, one - epoch) * n_trainings + predicting,
+        low=per_epoch * least,
+        high=per_epoch * most,
+    )
 
 
-def _of_all_classes(y):
-    """A few rows, the classes in turn."""
+def _fit_seconds(estimator, n_epochs, X, y):
+    began = time.perf_counter()
+    estimator.set_params(max_epochs=n_epochs).fit(X, y)
+    return time.perf_counter() - began
+
+
+def epoch_bounds(estimator):
+    """At least and at most, as the options say."""
+    least = most = estimator.max_epochs
+    if estimator.early_stopping_patience is not None:
+        least = min(most, estimator.early_stopping_patience + 1)
+    elif estimator.lr_schedule == "one_cycle" and target_loss_of(estimator):
+        least = cycle_lengths(most, estimator.first_cycle)[0]
+    rounds = 1 + estimator.fine_tune_rounds
+    return least * rounds, most * rounds
+
+
+def _n_trained_on(estimator, y):
+    _, counts = np.unique(y, return_counts=True)
+    return counts.max() * len(counts) if estimator.oversample else len(y)
+
+
+def _rows_of_every_class(y, n):
+    """The places of `n` series or all, two of each class at least, the classes in turn."""
     _, labels = np.unique(y, return_inverse=True)
     order = np.argsort(labels, kind="stable")
     place = np.empty(len(y), dtype=int)  # of each series within its class
     starts = np.searchsorted(labels[order], labels[order])
     place[order] = np.arange(len(y)) - starts
-    return np.lexsort((labels, place))[: max(N_SERIES, 2 * labels.max() + 2)]
+    return np.lexsort((labels, place))[: max(n, 2 * labels.max() + 2)]

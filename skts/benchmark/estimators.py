@@ -37,8 +37,22 @@ def full_name(name):
     for full in (name, f"{name}Classifier"):
         if full in _classifiers():
             return full
-    short = ", ".join(full.removesuffix("Classifier") for full in _classifiers())
-    raise ValueError(f"an estimator must be one of {short}, or {FOREIGN}NAME(...), got {name!r}")
+    own = {full: full.removesuffix("Classifier") for full in _classifiers()}
+    theirs = {known: FOREIGN + known for known in _names_of_sktime()}
+    raise ValueError(
+        f"an estimator must be one of {', '.join(own.values())}, or {FOREIGN}NAME(...), got "
+        f"{name!r}{_hint(name, theirs | own)}"
+    )
+
+
+def _hint(name, known):
+    """What the names stand for that are like it, but for case and "Classifier" behind them."""
+    full = {key.lower(): shown for key, shown in known.items()}
+    bare = {key.removesuffix("classifier"): shown for key, shown in full.items()}
+    word, like = name.lower(), difflib.get_close_matches
+    found = [full[w] for w in like(word, full, n=1, cutoff=0.9)]
+    found += [bare[w] for w in like(word.removesuffix("classifier"), bare, cutoff=0.7)]
+    return f"; there is {', '.join(dict.fromkeys(found))}" if found else ""
 
 
 def is_own(name):
@@ -59,7 +73,7 @@ def make(name, *, recipe=None, options=(), seed=None):
     Raises ValueError where there is none, or an option has an unfit value.
     """
     if not is_own(name):
-        return _crafted(name, seed)
+        return _sktime_classifier(name, seed)
     training = {} if recipe is None else getattr(recipes, recipe)
     if unknown := [option for option in training if not has_option(name, option)]:
         raise ValueError(f"the recipe {recipe} does not fit {name}, which has no {unknown}")
@@ -75,7 +89,7 @@ def _names_of_sktime():
     return [name for name, _ in all_of_sktime("classifier")]
 
 
-def _crafted(name, seed):
+def _sktime_classifier(name, seed):
     from sktime.classification.base import BaseClassifier
     from sktime.registry import craft
 
@@ -86,8 +100,10 @@ def _crafted(name, seed):
     try:
         estimator = craft(spec + (bracket + options or "()"), safe=True)
     except (ImportError, NameError, SyntaxError, TypeError, ValueError) as error:
-        close = difflib.get_close_matches(spec, _names_of_sktime(), cutoff=0.7)
-        hint = f"; there is {', '.join(close)}" if close else ""
+        known = {known: known for known in _names_of_sktime()}
+        if spec in known:
+            raise ValueError(f"{name!r} cannot be made: {error.__cause__ or error}") from error
+        hint = _hint(spec, known)
         raise ValueError(f"{name!r} names no estimator of sktime{hint}: {error}") from error
     if not type(estimator).__module__.startswith(module):
         raise ValueError(f"{spec} of sktime is in {type(estimator).__module__}, not in {module}")

@@ -4,6 +4,8 @@ import dataclasses
 import hashlib
 import itertools
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from skts.benchmark.estimators import full_name, has_option, is_own, make, recipe_names
 
@@ -38,19 +40,19 @@ class Run:
     dataset: str
     estimator: str
     recipe: str | None = None
-    options: tuple = ()
-    candidates: tuple = ()
+    options: tuple[tuple[str, Any], ...] = ()
+    candidates: tuple[tuple[str, tuple], ...] = ()
     seed: int = 0
     resample: int = 0
 
     @property
-    def key(self):
+    def key(self) -> str:
         """A name of this run, the same in every process."""
         text = json.dumps(dataclasses.asdict(self), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
-    def model(self):
+    def model(self) -> str:
         """The estimator with all that sets it apart in a study but the seed."""
         parts = [self.estimator.removesuffix("()")]
         parts += [self.recipe] if self.recipe else []
@@ -60,8 +62,16 @@ class Run:
 
 
 def plan_runs(
-    datasets, estimators, *, recipe=None, fixed=None, grid=None, select=(), seeds=1, resamples=(0,)
-):
+    datasets: Sequence[str],
+    estimators: Sequence[str],
+    *,
+    recipe: str | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    select: Sequence[str] = (),
+    seeds: int = 1,
+    resamples: Sequence[int] = (0,),
+) -> list[Run]:
     """Every run of a study, data set by data set.
 
     Parameters
@@ -100,7 +110,8 @@ def plan_runs(
     (4, 'FCNClassifier lr=0.001')
     """
     fixed, grid, select = fixed or {}, grid or {}, sorted(set(select))
-    estimators = list(dict.fromkeys(map(full_name, estimators)))
+    named = map(full_name, estimators)
+    estimators = list({name.removesuffix("()"): name for name in named}.values())
     _check_numbers(seeds, resamples)
     _check(estimators, recipe, fixed, grid, select)
     models = [m for e in estimators for m in _variants(e, recipe, fixed, grid, select)]

@@ -17,10 +17,10 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, l
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 import skts
-from skts._tensors import CPU, resolve_device
 from skts.benchmark.data import container, load_split, prepared
 from skts.benchmark.estimators import is_own, make
 from skts.benchmark.memory import peak_memory
+from skts.device import CPU, resolve_device
 
 WEIGHT = "weights"  # begins the name of an array of weights
 PACKAGES = ("torch", "scikit-learn", "sktime", "skorch", "numpy")

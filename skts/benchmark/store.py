@@ -1,12 +1,17 @@
 """The results of a study in a folder: rows that are only ever added, and predictions."""
 
 import contextlib
+import io
 import json
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
+
+from skts.persistence.files import replace_file
 
 ROWS = "rows.jsonl"
 
@@ -33,14 +38,14 @@ class Store:
     [{'key': 'a', 'accuracy': 0.5}]
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike[str]):
         self.folder = Path(folder)
 
     @property
     def _file(self):
         return self.folder / ROWS
 
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """The last row of each run, in the order in which the runs came first.
 
         Returns
@@ -66,7 +71,7 @@ class Store:
                 ) from error
         return list(found.values())
 
-    def predictions(self, key):
+    def predictions(self, key: str) -> dict[str, np.ndarray]:
         """What a run predicted.
 
         Parameters
@@ -82,8 +87,25 @@ class Store:
         with np.load(self.folder / "predictions" / f"{key}.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
+    def check_folder(self) -> None:
+        """See that the folder can be written to, without making it.
+
+        Raises
+        ------
+        NotADirectoryError
+            Where it, or what it is to be in, is no folder.
+        PermissionError
+            Where it cannot be written to.
+        """
+        places = (self.folder.absolute(), *self.folder.absolute().parents)
+        place = next(place for place in places if place.exists())
+        if not place.is_dir():
+            raise NotADirectoryError(f"the results need a folder, but {place} is none")
+        if not os.access(place, os.W_OK):
+            raise PermissionError(f"the results need a folder, but {place} cannot be written to")
+
     @contextlib.contextmanager
-    def writing(self):
+    def writing(self) -> Iterator[Self]:
         """For the time in which this process may add rows.
 
         Yields
@@ -106,19 +128,19 @@ class Store:
                 f"another process is adding to {self.folder}: wait for its end or use another"
             ) from error
         try:
-            self._clear_what_is_half()
+            self._remove_incomplete_records()
             yield self
         finally:
             lock.release()
 
-    def _clear_what_is_half(self):
+    def _remove_incomplete_records(self):
         for half in (self.folder / "predictions").glob("*.half"):
             half.unlink()
         with self._file.open("ab+") as file:
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)
 
-    def add(self, row, arrays):
+    def add(self, row: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Add a row, and first its predictions, so that no row is without them.
 
         Parameters
@@ -144,17 +166,11 @@ class Store:
 
     def _add(self, row, arrays):
         if arrays:
+            content = io.BytesIO()
+            np.savez_compressed(content, **arrays)
             path = self.folder / "predictions" / f"{row['key']}.npz"
-            half = path.with_suffix(".half")
-            with half.open("wb") as file:
-                np.savez_compressed(file, **arrays)
-                _to_disk(file)
-            half.replace(path)
+            replace_file(path, content.getvalue())
         with self._file.open("ab") as file:
             file.write(json.dumps(row).encode() + b"\n")
-            _to_disk(file)
-
-
-def _to_disk(file):
-    file.flush()
-    os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,31 +1,41 @@
 """The runs of a plan, one after the other, side by side or on a cluster, into a store."""
 
+import contextlib
 import functools
 import itertools
+import os
+import tempfile
 import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from skts._tensors import resolve_device
 from skts.benchmark.data import fingerprint
+from skts.benchmark.plan import Run
 from skts.benchmark.run import execute, failed
 from skts.benchmark.store import Store
+from skts.device import resolve_device
+from skts.extras import needs
+from skts.training.options import DEVICE
 
 
 def run_study(
-    runs,
-    folder,
+    runs: Sequence[Run],
+    folder: str | os.PathLike[str],
     *,
-    archive=None,
-    device="auto",
-    n_jobs=1,
-    scheduler=None,
-    keep_weights=False,
-    retry_failed=False,
-    on_row=None,
-):
+    archive: str | os.PathLike[str] | None = None,
+    device: str = "auto",
+    n_jobs: int = 1,
+    scheduler: str | None = None,
+    keep_weights: bool = False,
+    retry_failed: bool = False,
+    on_row: Callable[[dict[str, Any]], object] | None = None,
+) -> Store:
     """Do what of a plan is not done yet.
 
     Parameters
@@ -36,7 +46,8 @@ def run_study(
     archive : str or path, optional
         As `path` of skts.datasets.load_ucr.
     device : str, default="auto"
-        For estimators of skts; runs are dealt to the CUDA devices in turn, where there are several.
+        For estimators of skts. Where there are several CUDA devices, they share the `n_jobs` places
+        evenly, and a run takes a free place as it starts.
     n_jobs : int, default=1
         Runs side by side, each in a process of its own, which share the cores.
     scheduler : str, optional
@@ -75,18 +86,12 @@ def run_study(
     >>> row["dataset"], row["status"]
     ('ItalyPowerDemand', 'done')
     """
-    if n_jobs < 1 or (scheduler is not None and n_jobs != 1):
-        raise ValueError(
-            f"n_jobs must be at least 1, and is for one machine: a cluster's workers are counted "
-            f"where they are started; got n_jobs={n_jobs}, scheduler={scheduler!r}"
-        )
-    if scheduler is None:
-        resolve_device(device)
+    check_place(device, n_jobs, scheduler)
     store = Store(folder)
     with store.writing():
         rows = store.rows()
         _check_same_data(runs, rows, archive)
-        left = undone(runs, rows, retry_failed=retry_failed)
+        left = pending_runs(runs, rows, retry_failed=retry_failed)
         if scheduler is None:
             outcomes = _on_this_machine(left, archive, device, n_jobs, keep_weights)
         else:
@@ -96,6 +101,19 @@ def run_study(
             if on_row is not None:
                 on_row(row)
     return store
+
+
+def check_place(device, n_jobs, scheduler):
+    """Raises ValueError where the options of run_study cannot be, or the device is not there."""
+    if n_jobs < 1 or (scheduler is not None and n_jobs != 1):
+        raise ValueError(
+            f"n_jobs must be at least 1, and is for one machine: a cluster's workers are counted "
+            f"where they are started; got n_jobs={n_jobs}, scheduler={scheduler!r}"
+        )
+    if not DEVICE.accepts(device):
+        raise ValueError(f"device must be {DEVICE.text}, got {device!r}")
+    if scheduler is None:
+        resolve_device(device)
 
 
 def _check_same_data(runs, rows, archive):
@@ -109,7 +127,7 @@ def _check_same_data(runs, rows, archive):
         )
 
 
-def undone(runs, rows, *, retry_failed=False):
+def pending_runs(runs, rows, *, retry_failed=False):
     """Those of the runs that have no row yet."""
     done = {row["key"] for row in rows if row["status"] == "done" or not retry_failed}
     return [run for run in runs if run.key not in done]
@@ -117,12 +135,15 @@ def undone(runs, rows, *, retry_failed=False):
 
 def _on_this_machine(runs, archive, device, n_jobs, keep_weights):
     """Rows and arrays as they come, from n_jobs processes that share the cores."""
-    places = itertools.cycle(_devices(device))
-    calls = {
-        run.key: delayed(execute)(run, archive, next(places), keep_weights=keep_weights)
-        for run in runs
-    }
-    with parallel_config("loky", inner_max_num_threads=max(1, cpu_count() // n_jobs)):
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        parallel_config("loky", inner_max_num_threads=max(1, cpu_count() // n_jobs)),
+    ):
+        places = places_on(device, n_jobs, folder)
+        calls = {
+            run.key: delayed(_executed)(run, archive, places, keep_weights=keep_weights)
+            for run in runs
+        }
         while calls and n_jobs > 1:
             side_by_side = Parallel(n_jobs, batch_size=1, return_as="generator_unordered")
             try:
@@ -148,10 +169,32 @@ def _alone(call):
     return failed(run, killed), {}
 
 
-def _devices(device):
-    """The devices that runs are dealt to, in turn."""
+def places_on(device, n_jobs, folder):
+    """As many places as there are runs side by side: a file in the folder, and a device."""
     n = torch.cuda.device_count() if device in ("auto", "cuda") else 0
-    return [f"cuda:{i}" for i in range(n)] if n > 1 else [device]
+    devices = [f"cuda:{i}" for i in range(n)] if n > 1 else [device]
+    return [(Path(folder) / str(i), devices[i % len(devices)]) for i in range(n_jobs)]
+
+
+@contextlib.contextmanager
+def taken(places):
+    """The device of a place that no other process has, which is this one's for the block."""
+    for file, device in itertools.cycle(places):  # with as many processes as places one gets free
+        lock = FileLock(file)  # the system lets go of it where the process is killed
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue
+        try:
+            yield device
+        finally:
+            lock.release()
+        return
+
+
+def _executed(run, archive, places, *, keep_weights):
+    with taken(places) as device:
+        return execute(run, archive, device, keep_weights=keep_weights)
 
 
 def _on_cluster(runs, archive, device, scheduler, keep_weights):
@@ -161,13 +204,8 @@ def _on_cluster(runs, archive, device, scheduler, keep_weights):
     that had it, be it only as their next: those are done again one by one. joblib's own way to Dask
     would then wait for ever, and cannot tell which run it was.
     """
-    try:
+    with needs("dask", "a Dask cluster"):
         from distributed import Client, KilledWorker
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f'a cluster needs {error.name}, which is not installed: pip install "skts[dask]"',
-            name=error.name,
-        ) from error
     call = functools.partial(execute, archive=archive, device=device, keep_weights=keep_weights)
     killed = []
     with Client(scheduler) as client:

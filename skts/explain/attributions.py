@@ -1,23 +1,28 @@
 """Attributions: what each value of a series adds to the network's output, through captum."""
 
 import warnings
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 from torch.nn import functional as F
 
-from skts._params import NONE, integer
-from skts._tensors import padding_mask
-from skts._validation import check_series
-from skts.explain._calls import (
+from skts.base import SeriesEstimator
+from skts.device import torch_defaults
+from skts.explain.calls import (
     batches,
     chosen_columns,
     columns_of,
     output_scale,
     own_net,
 )
+from skts.extras import needs
+from skts.input.validation import check_series
+from skts.layers import padding_mask
+from skts.params import integer, rule_of
 
 #: Share of all that is attributed by which it may miss the change of the output [1]_.
 TOLERANCE = 0.05
@@ -26,7 +31,15 @@ TOLERANCE = 0.05
 ROUNDING = 1e-5
 
 
-def integrated_gradients(estimator, X, classes=None, *, baseline="zero", n_steps=50):
+@torch_defaults()
+def integrated_gradients(
+    estimator: SeriesEstimator,
+    X: ArrayLike,
+    classes: ArrayLike | None = None,
+    *,
+    baseline: Literal["zero", "mean"] | ArrayLike = "zero",
+    n_steps: int = 50,
+) -> np.ndarray | Any:
     """What each value adds to the output, by the gradients on the way from a baseline [1]_.
 
     The gradient is averaged along the straight line from the baseline to the series, and multiplied
@@ -67,7 +80,7 @@ def integrated_gradients(estimator, X, classes=None, *, baseline="zero", n_steps
     ValueError
         Where an option is not as described, a label is unknown, or `X` is not as in `fit`.
     ModuleNotFoundError
-        Where captum is not installed: ``pip install "skts[explain]"``.
+        Where captum, which the extra ``explain`` installs, is not there.
 
     Warns
     -----
@@ -113,12 +126,21 @@ def integrated_gradients(estimator, X, classes=None, *, baseline="zero", n_steps
             f"attributions miss the change of the output by over {TOLERANCE:.0%} of what is "
             "attributed. Raise n_steps.",
             ConvergenceWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return attributions
 
 
-def occlusion(estimator, X, classes=None, *, window=None, stride=None, baseline="zero"):
+@torch_defaults()
+def occlusion(
+    estimator: SeriesEstimator,
+    X: ArrayLike,
+    classes: ArrayLike | None = None,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+    baseline: Literal["zero", "mean"] | ArrayLike = "zero",
+) -> np.ndarray | Any:
     """How much the output drops where a stretch of one channel is covered [1]_.
 
     A window slides along each channel, from its first to its last time point, and the baseline is
@@ -160,7 +182,7 @@ def occlusion(estimator, X, classes=None, *, window=None, stride=None, baseline=
     (5, 1, 24)
     """
     for name, value in [("window", window), ("stride", stride)]:
-        _check_option(name, value, NONE | integer(1))
+        _check_option(name, value, rule_of(int | None, integer(1)))
 
     def attribute(attr, forward, x, baselines, **arguments):
         n_times = x.shape[2]
@@ -186,7 +208,8 @@ def occlusion(estimator, X, classes=None, *, window=None, stride=None, baseline=
 
 def _attributions(estimator, X, classes, baseline, attribute):
     """What `attribute` gives for each batch, put together, padding taken off."""
-    attr = _captum_attr()
+    with needs("explain", "an attribution"):
+        from captum import attr
     net = own_net(estimator)
     values, lengths = check_series(estimator, X, reset=False)
     columns = chosen_columns(estimator, classes, len(values))
@@ -208,17 +231,6 @@ def _attributions(estimator, X, classes, baseline, attribute):
     if lengths is None:
         return attributions
     return [of_one[:, :n_times] for of_one, n_times in zip(attributions, lengths, strict=True)]
-
-
-def _captum_attr():
-    try:
-        from captum import attr
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f'attributions need {error.name}, which is not installed: pip install "skts[explain]"',
-            name=error.name,
-        ) from error
-    return attr
 
 
 def _differentiable(network):
@@ -261,11 +273,11 @@ def _starts(baseline, values, lengths):
         n_times = values.shape[2] if lengths is None else lengths[:, None]
         start = (values.sum(axis=2, dtype=np.float64) / n_times)[:, :, None]  # (n, C, 1)
     else:
-        start = _own_start(baseline, values)
+        start = _given_baseline(baseline, values)
     return np.broadcast_to(start.astype(np.float32), values.shape)
 
 
-def _own_start(baseline, values):
+def _given_baseline(baseline, values):
     try:
         start = np.asarray(baseline, dtype=np.float64)
         np.broadcast_to(start, values.shape)

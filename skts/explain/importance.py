@@ -1,16 +1,30 @@
 """How much predictions depend on each channel."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import check_scoring
+from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from skts._containers import read
 from skts.base import SeriesEstimator
+from skts.input.containers import read
+from skts.params import integer
 
 
-def channel_importance(estimator, X, y, *, n_repeats=10, scoring=None, random_state=None):
+def channel_importance(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    n_repeats: int = 10,
+    scoring: str | Callable | Sequence[str] | dict[str, Any] | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch | dict[str, Bunch]:
     """How much the score drops where a channel is permuted among the series [1]_, [2]_.
 
     What ``sklearn.inspection.permutation_importance`` does with the columns of a table.
@@ -63,6 +77,8 @@ def channel_importance(estimator, X, y, *, n_repeats=10, scoring=None, random_st
     (6, 3)
     """
     check_is_fitted(estimator)
+    if not integer(1).accepts(n_repeats):
+        raise ValueError(f"n_repeats must be {integer(1).text}, got {n_repeats!r}")
     # an ensemble or an adapter has not what its network knows of names and channels
     reads = estimator if isinstance(estimator, SeriesEstimator) else BaseEstimator()
     values, lengths = read(reads, X, reset=reads is not estimator)

@@ -1,20 +1,25 @@
-"""Filters and attention weights: what the layers of a fitted network hold and give."""
+"""Filters and attention weights: what the layers of a fitted network hold and give, and where."""
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
-from skts._tensors import padding_mask
-from skts.explain._calls import calls_of, check_single, own_net
-from skts.layers import SameConv, SelfAttention, only_of
+from skts.base import SeriesEstimator
+from skts.device import torch_defaults
+from skts.explain.calls import batches, calls_of, check_single, own_net
+from skts.explain.times import step_times
+from skts.input.validation import check_series
+from skts.layers import SameConv, SelfAttention, masked_weights, padding_mask
 from skts.models.alstm import CausalAttention
 from skts.models.lstmfcn import AttentionCells
+from skts.params import integer
 
 CONVOLUTION = (SameConv, nn.Conv1d)
 ATTENTION = (SelfAttention, AttentionCells, CausalAttention)
 
 
-def convolution_filters(estimator, block=0):
+def convolution_filters(estimator: SeriesEstimator, block: int = 0) -> np.ndarray:
     """The weights of a convolution's filters.
 
     Parameters
@@ -50,7 +55,8 @@ def convolution_filters(estimator, block=0):
     return convolution.weight.detach().float().cpu().numpy()
 
 
-def filter_outputs(estimator, X, block=0):
+@torch_defaults()
+def filter_outputs(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> np.ndarray:
     """What the filters of a convolution make of series, ahead of normalisation and rectifier [1]_.
 
     Parameters
@@ -63,7 +69,7 @@ def filter_outputs(estimator, X, block=0):
     -------
     ndarray of shape (n, n_filters, T_out)
         `T_out` is that of the longest series where they differ in length; beyond a shorter one
-        there is nothing to be read from it.
+        there is nothing to be read from it. filter_times gives the time point of each.
 
     Raises
     ------
@@ -94,7 +100,51 @@ def filter_outputs(estimator, X, block=0):
     return np.concatenate(found)
 
 
-def attention_weights(estimator, X, layer=0):
+@torch_defaults()
+def filter_times(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> np.ndarray:
+    """The time points at which the outputs of a convolution stand.
+
+    An output is made of several time points of the series, by this convolution and by those and the
+    poolings ahead of it, and stands in the middle of them. It may stand between two time points: an
+    even kernel with as many outputs as inputs looks half a point further ahead than back. Where
+    ways through the network meet, as around residual blocks, all that they read counts.
+
+    Parameters
+    ----------
+    estimator, X, block
+        As of filter_outputs.
+
+    Returns
+    -------
+    ndarray of shape (T_out,)
+        Counted from 0, the same for all series.
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        As filter_outputs.
+    ValueError
+        As filter_outputs, and where a network of one's own does not tell, which is named.
+
+    Examples
+    --------
+    >>> from skts import ConvLSTMClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import filter_outputs, filter_times
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")  # 24 time points
+    >>> clf = ConvLSTMClassifier(kernel_sizes=(15,), max_epochs=1, random_state=0).fit(X, y)
+    >>> filter_outputs(clf, X[:3]).shape
+    (3, 32, 10)
+    >>> filter_times(clf, X[:3])
+    array([ 7.,  8.,  9., 10., 11., 12., 13., 14., 15., 16.])
+    """
+    net = own_net(estimator)
+    convolution = _convolution(estimator, net, block)
+    return step_times(net, convolution, _first_inputs(estimator, net, X))
+
+
+@torch_defaults()
+def attention_weights(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray:
     """How much each step of a sequence looks at each other one.
 
     Parameters
@@ -111,8 +161,9 @@ def attention_weights(estimator, X, layer=0):
     ndarray of shape (n, n_heads, S, S), float64
         Row s holds the weights of step s, which sum to 1. Steps are the channels of the series with
         ``dimension_shuffle=True`` (one, whose weight is 1, for univariate series), else the time
-        points, after max-pooling where that comes first. Rows beyond the end of a shorter series
-        are NaN. For many long series that is much memory, and average_attention needs less.
+        points, after max-pooling where that comes first: attention_times tells which. Rows beyond
+        the end of a shorter series are NaN. For many long series that is much memory, and
+        average_attention needs less.
 
     Raises
     ------
@@ -139,7 +190,8 @@ def attention_weights(estimator, X, layer=0):
     return np.concatenate([weights.numpy() for weights, _ in _attention(estimator, X, layer)])
 
 
-def attention_context(estimator, X, layer=0):
+@torch_defaults()
+def attention_context(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray:
     """What each step of a sequence takes from those that it looks at: the attention's context.
 
     That is the average, by the attention weights, of what the layer reads: of its inputs themselves
@@ -181,7 +233,8 @@ def attention_context(estimator, X, layer=0):
     return np.concatenate([(weights @ values).numpy() for weights, values in attended])
 
 
-def average_attention(estimator, X, layer=0):
+@torch_defaults()
+def average_attention(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray:
     """The attention weights averaged over series, those beyond the end of a series left out.
 
     Memory is needed for one batch at a time.
@@ -210,24 +263,70 @@ def average_attention(estimator, X, layer=0):
     >>> average_attention(clf, X[y == "1"]).shape
     (2, 24, 24)
     """
-    total = n_series = 0.0
+    total = n_series = np.zeros(())
     for weights, _ in _attention(estimator, X, layer):
         total = total + weights.nansum(dim=0).numpy()
         n_series = n_series + weights.isfinite().sum(dim=0).numpy()
     return total / n_series
 
 
+@torch_defaults()
+def attention_times(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray | None:
+    """The time points at which the steps of an attention layer stand.
+
+    Parameters
+    ----------
+    estimator, X, layer
+        As of attention_weights.
+
+    Returns
+    -------
+    ndarray of shape (S,), or None
+        Counted from 0, the same for all series; after convolutions and max-pooling the middle of
+        the time points that they make a step of, as in filter_times. None where the steps are
+        channels.
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        As attention_weights.
+    ValueError
+        As attention_weights, and where a network of one's own does not tell, which is named.
+
+    Examples
+    --------
+    >>> from skts import CNNClassifier
+    >>> from skts.datasets import load_ucr
+    >>> from skts.explain import attention_times
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")  # 24 time points
+    >>> clf = CNNClassifier(attention="after", kernel_sizes=(3, 3), max_epochs=1).fit(X, y)
+    >>> attention_times(clf, X[:5])
+    array([ 1.5,  5.5,  9.5, 13.5, 17.5, 21.5])
+    """
+    net = own_net(estimator)
+    attention = _attention_layer(estimator, net, layer)
+    if attention.over_channels:
+        return None
+    return step_times(net, attention, _first_inputs(estimator, net, X), read=True, axis=1)
+
+
+def _first_inputs(estimator, net, X):
+    """What the network reads of the first batch of series."""
+    inputs, _ = next(batches(net, *check_series(estimator, X, reset=False)))
+    return inputs
+
+
 def _attention(estimator, X, layer):
     """Of each batch of series the attention weights, and what they average, float64 tensors."""
     net = own_net(estimator)
-    attention = _layer_of(estimator, net, ATTENTION, layer, "attention layers", "layer")
+    attention = _attention_layer(estimator, net, layer)
     for inputs, arguments, _ in calls_of(estimator, net, X, attention):
         n = len(inputs["x"])
         with torch.no_grad():
             weights = attention.weights(*arguments).double()[:n]
             values = attention.values(*arguments).double()[:n]
         if isinstance(attention, CausalAttention) and "lengths" in inputs:
-            weights = only_of(weights, padding_mask(inputs["lengths"], weights.shape[2]))
+            weights = masked_weights(weights, padding_mask(inputs["lengths"], weights.shape[2]))
         yield weights.cpu(), values.cpu()
 
 
@@ -235,25 +334,18 @@ def _convolution(estimator, net, block):
     return _layer_of(estimator, net, CONVOLUTION, block, "convolutions", "block")
 
 
+def _attention_layer(estimator, net, layer):
+    return _layer_of(estimator, net, ATTENTION, layer, "attention layers", "layer")
+
+
 def _layer_of(estimator, net, kinds, number, what, name):
     """The module of those kinds with that number, in the order in which the network has them."""
     found = [m for m in net.module_.modules() if isinstance(m, kinds)]
     if not found:
         raise ValueError(f"this {type(estimator).__name__} has no {what}")
-    if not 0 <= number < len(found):
+    if not integer(0, len(found) - 1).accepts(number):
         raise ValueError(
             f"{name} must be one of the {len(found)} {what} of this {type(estimator).__name__}, "
             f"counted from 0, got {number}"
         )
     return found[number]
-
-
-def times_of(n_outputs, n_times):
-    """The time points in whose middle the outputs of convolutions stand.
-
-    Pooling takes time points two by two and leaves out the last of an odd number; a convolution
-    without padding gives as many fewer outputs as its kernel reaches over the ends.
-    """
-    stride = 2 ** int(np.log2(n_times // n_outputs))
-    first = (stride - 1) / 2 if stride > 1 else (n_times - n_outputs) / 2
-    return first + stride * np.arange(n_outputs)

@@ -1,10 +1,14 @@
 """Class activation maps: which time points speak for a class."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
-from skts._validation import check_series
-from skts.explain._calls import (
+from skts.base import SeriesEstimator
+from skts.device import torch_defaults
+from skts.explain.calls import (
     batches,
     called,
     chosen_columns,
@@ -12,18 +16,23 @@ from skts.explain._calls import (
     output_scale,
     own_net,
 )
-from skts.explain.layers import times_of
+from skts.explain.times import step_times
+from skts.input.validation import check_series
 from skts.layers import AverageOverTime
 
 
-def class_activation_maps(estimator, X, classes=None):
+@torch_defaults()
+def class_activation_maps(
+    estimator: SeriesEstimator, X: ArrayLike, classes: ArrayLike | None = None
+) -> np.ndarray | Any:
     """How much each time point speaks for a class [1]_, [2]_.
 
     The feature maps ahead of the global average are summed with the weight that each one's average
     has for the class: the gradient of the class's logit, which is the output layer's own weight
-    where that comes next. Then the mean over time of a map, plus what the rest of the linear layer
-    gives, is the logit. Maps of fewer points than the series, after max-pooling, are interpolated;
-    the last time points, which pooling may leave out, have the value before them.
+    where that comes next. Then the mean of a map over its steps, plus what the rest of the linear
+    layer gives, is the logit. A map with a step for each time point is taken as it is. Others,
+    after max-pooling, are interpolated between the time points at which their steps stand, as in
+    filter_times; time points ahead of the first and behind the last have the value of that step.
 
     Parameters
     ----------
@@ -80,26 +89,21 @@ def class_activation_maps(estimator, X, classes=None):
     scale = output_scale(estimator)
     maps = []
     for inputs, rows in batches(net, values, lengths):
-        for relevance, n_times in _maps(net, pools[-1], inputs, columns, rows):
-            maps.append(scale * _resampled(relevance, n_times))
+        for relevance, times, n_times in _maps(net, pools[-1], inputs, columns, rows):
+            maps.append(scale * np.interp(np.arange(n_times), times, relevance))
     return maps if lengths is not None else np.stack(maps)
 
 
 def _maps(net, pool, inputs, columns, rows):
-    """Of each series its map and how many points of it count."""
+    """Of each series its map, the time points of the map's steps, and how many the series has."""
     with torch.enable_grad():
         logits, (maps, mask), pooled = called(net, inputs, pool, as_leaf=True)
         chosen = logits.gather(1, columns_of(logits, columns, rows)[:, None]).sum()
         (weights,) = torch.autograd.grad(chosen, pooled)
     relevance = (weights.double()[:, :, None] * maps.detach().double()).sum(dim=1).cpu().numpy()
+    (n_steps,), n_times = relevance.shape[1:], inputs["x"].shape[2]
+    times = np.arange(n_times) if n_steps == n_times else step_times(net, pool, inputs, read=True)
     for i in range(len(logits)):
-        n_points = relevance.shape[1] if mask is None else int(mask[i].sum())
-        n_times = inputs["x"].shape[2] if mask is None else int(inputs["lengths"][i])
-        yield relevance[i, :n_points], n_times
-
-
-def _resampled(relevance, n_times):
-    """At every time point."""
-    if len(relevance) == n_times:
-        return relevance
-    return np.interp(np.arange(n_times), times_of(len(relevance), n_times), relevance)
+        n_own = n_steps if mask is None else int(mask[i].sum())
+        n_points = n_times if mask is None else int(inputs["lengths"][i])
+        yield relevance[i, :n_own], times[:n_own], n_points

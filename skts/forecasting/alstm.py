@@ -1,6 +1,6 @@
 """Forecasters on LSTM, ALSTM and their combinations (van Diepen)."""
 
-from skts.forecasting._base import SequenceForecaster
+from skts.forecasting.base import SequenceForecaster
 from skts.models.alstm import _ALSTMParams, _LSTMALSTMParams, _SequenceLSTMParams
 
 

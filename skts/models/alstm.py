@@ -1,34 +1,40 @@
 """LSTM, ALSTM and their combinations for sequences (van Diepen)."""
 
+from typing import Any, Literal, get_args
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skts._params import Params, choice, integer, param
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import (
     Linear,
     check_one_of,
     dot_product_weights,
+    in_float32,
     init_recurrent,
     last_step,
+    repr_of,
     split_heads,
 )
+from skts.params import Params, integer, param
 
-COMBINATIONS = ("parallel", "lstm_alstm", "alstm_lstm")
+Combination = Literal["parallel", "lstm_alstm", "alstm_lstm"]
+COMBINATIONS = get_args(Combination)
 
 
 class Past:
     """Keys and values of the steps so far, (B, heads, T, n_cells), in buffers with room to grow.
 
     Nothing that it holds ever changes: `extended` gives another one, in the same buffers where they
-    have room and no other has taken it, so that a step need not copy all that came before.
+    have room and no other has taken it, so that a step need not copy all that came before. It may
+    be called in several threads.
     """
 
-    def __init__(self, buffers, n_steps, taken):
+    def __init__(self, buffers, n_steps, free):
         self.buffers = buffers
         self.n_steps = n_steps
-        self.taken = taken  # a list of one number: steps written in the buffers, by whomever
+        self.free = free  # one number or none: from which step on nobody writes in the buffers
 
     @classmethod
     def of(cls, new):
@@ -39,14 +45,21 @@ class Past:
         """The same with the keys and values of later steps."""
         if torch.is_grad_enabled():  # which must not see buffers written to
             return Past.of([torch.cat(both, dim=2) for both in zip(self.parts(), new, strict=True)])
-        n_steps, buffers, taken = self.n_steps + new[0].shape[2], self.buffers, self.taken
-        if taken[0] != self.n_steps or n_steps > buffers[0].shape[2]:
-            buffers = [F.pad(part, (0, 0, 0, n_steps)) for part in self.parts()]
-            taken = [n_steps]
+        n_steps, buffers, free = self.n_steps + new[0].shape[2], self.buffers, self.free
+        if n_steps > buffers[0].shape[2] or not self._takes_room():
+            buffers, free = [F.pad(part, (0, 0, 0, n_steps)) for part in self.parts()], []
         for buffer, part in zip(buffers, new, strict=True):
             buffer[:, :, self.n_steps : n_steps] = part
-        taken[0] = n_steps
-        return Past(buffers, n_steps, taken)
+        free.append(n_steps)
+        return Past(buffers, n_steps, free)
+
+    def _takes_room(self):
+        """Whether what is behind its last step was nobody's; from now on it is the caller's."""
+        try:
+            self.free.remove(self.n_steps)  # of several threads one alone succeeds
+        except ValueError:
+            return False
+        return True
 
     def parts(self):
         return [buffer[:, :, : self.n_steps] for buffer in self.buffers]
@@ -62,6 +75,8 @@ class CausalAttention(nn.Module):
         x (B, T, D), state or None -> (B, T, n_cells), state
     """
 
+    over_channels = False  # SelfAttention says what that is
+
     def __init__(self, n_features, n_cells, *, n_heads):
         super().__init__()
         # NOTE[DIFF]: the source leaves the activation and the width d of queries and keys open:
@@ -71,6 +86,9 @@ class CausalAttention(nn.Module):
         self.query = Linear(n_features, width, bias=False)
         self.key = Linear(n_features, width, bias=False)
         self.value = Linear(n_features, width, bias=False)
+
+    def extra_repr(self):
+        return repr_of(self, "n_heads")
 
     def _heads(self, x):
         return split_heads(x, self.n_heads)  # (B, heads, T, n_cells)
@@ -113,6 +131,9 @@ class LSTMLayers(nn.LSTM):
         self.n_outputs = n_cells
         init_recurrent(self)
 
+    def forward(self, x, state=None):
+        return in_float32(super().forward, x, state)
+
 
 class ALSTMLayers(nn.Module):
     """ALSTM layers, one upon the other.
@@ -145,9 +166,10 @@ class CombinedLayers(nn.Module):
     def __init__(self, n_features, n_cells, *, combination, n_heads, n_layers):
         super().__init__()
         check_one_of("combination", combination, COMBINATIONS)
-        self.parallel = combination == "parallel"
-        self.n_outputs = 2 * n_cells if self.parallel else n_cells
-        n_second = n_features if self.parallel else n_features + n_cells
+        self.combination = combination
+        parallel = combination == "parallel"
+        self.n_outputs = 2 * n_cells if parallel else n_cells
+        n_second = n_features if parallel else n_features + n_cells
         alstm_first = combination == "alstm_lstm"
         lstm = LSTMLayers(n_second if alstm_first else n_features, n_cells, n_layers=n_layers)
         alstm = ALSTMLayers(
@@ -155,12 +177,16 @@ class CombinedLayers(nn.Module):
         )
         self.first, self.second = (alstm, lstm) if alstm_first else (lstm, alstm)
 
+    def extra_repr(self):
+        return repr_of(self, "combination")
+
     def forward(self, x, state=None):
+        parallel = self.combination == "parallel"
         past_first, past_second = (None, None) if state is None else state
         first, now_first = self.first(x, past_first)
-        fed = x if self.parallel else torch.cat([x, first], dim=2)
+        fed = x if parallel else torch.cat([x, first], dim=2)
         second, now_second = self.second(fed, past_second)
-        out = torch.cat([first, second], dim=2) if self.parallel else second
+        out = torch.cat([first, second], dim=2) if parallel else second
         return out, (now_first, now_second)
 
 
@@ -180,7 +206,7 @@ class SequenceNetwork(nn.Module):
         self.layers = layers
         self.head = Linear(layers.n_outputs, n_outputs)
 
-    def forward(self, x, *, state=None):
+    def forward(self, x: Tensor, *, state: Any = None) -> tuple[Tensor, Any]:
         hidden, state = self.layers(x.transpose(1, 2), state)  # (B, T, hidden)
         return self.head(hidden).transpose(1, 2), state
 
@@ -209,7 +235,7 @@ class SequenceLSTM(SequenceNetwork):
     >>> outputs, state = network(torch.zeros(2, 3, 1), state=state)  # the next step
     """
 
-    def __init__(self, n_channels, n_outputs, *, n_cells=32, n_layers=2):
+    def __init__(self, n_channels: int, n_outputs: int, *, n_cells: int = 32, n_layers: int = 2):
         super().__init__(LSTMLayers(n_channels, n_cells, n_layers=n_layers), n_outputs)
 
 
@@ -239,7 +265,15 @@ class ALSTM(SequenceNetwork):
     >>> outputs, state = network(torch.zeros(2, 3, 1), state=state)  # the next step
     """
 
-    def __init__(self, n_channels, n_outputs, *, n_cells=32, n_heads=4, n_layers=2):
+    def __init__(
+        self,
+        n_channels: int,
+        n_outputs: int,
+        *,
+        n_cells: int = 32,
+        n_heads: int = 4,
+        n_layers: int = 2,
+    ):
         layers = ALSTMLayers(n_channels, n_cells, n_heads=n_heads, n_layers=n_layers)
         super().__init__(layers, n_outputs)
 
@@ -276,13 +310,13 @@ class LSTMALSTM(SequenceNetwork):
 
     def __init__(
         self,
-        n_channels,
-        n_outputs,
+        n_channels: int,
+        n_outputs: int,
         *,
-        combination="parallel",
-        n_cells=32,
-        n_heads=4,
-        n_layers=2,
+        combination: Combination = "parallel",
+        n_cells: int = 32,
+        n_heads: int = 4,
+        n_layers: int = 2,
     ):
         layers = CombinedLayers(
             n_channels, n_cells, combination=combination, n_heads=n_heads, n_layers=n_layers
@@ -315,7 +349,7 @@ class _SequenceLSTMParams(Params):
     )
 
     n_cells: int = param(default=32, rule=integer(1), doc="Width of every layer.")
-    n_layers: int = param(default=2, rule=integer(1), doc="Layers of each kind.")
+    n_layers: int = param(default=2, rule=integer(1, 1000), doc="Layers of each kind.")
 
     def _sequence_network(self, n_channels, n_outputs):
         """The untrained module that has an output at every step."""
@@ -337,9 +371,8 @@ class _ALSTMParams(_SequenceLSTMParams):
 class _LSTMALSTMParams(_ALSTMParams):
     """What a combination of both is told."""
 
-    combination: str = param(
+    combination: Combination = param(
         default="parallel",
-        rule=choice(*COMBINATIONS),
         doc="'parallel': LSTM and ALSTM both read the series. 'lstm_alstm': ALSTM reads the series "
         "and what the LSTM gives. 'alstm_lstm': the other way round.",
     )

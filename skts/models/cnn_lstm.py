@@ -1,25 +1,33 @@
 """CNN and LSTM with self-attention before or after them (Swartz, 2025)."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skts._params import BOOLEAN, NONE, Params, choice, integer, param, real, tuple_of
-from skts._tensors import padding_mask
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import (
     AverageOverTime,
+    HalvingPool,
     Linear,
     SameConv,
     SelfAttention,
     check_one_each,
     check_one_of,
     glorot_,
+    in_float32,
     init_recurrent,
+    padding_mask,
+    repr_of,
 )
+from skts.params import Params, integer, param, real, sequence_of
+
+Attention = Literal["before", "after"]
+Pooling = Literal["flatten", "average"]
 
 
 class AttentionBlock(nn.Module):
@@ -46,6 +54,9 @@ class AttentionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
+    def extra_repr(self):
+        return repr_of(self, "positional_encoding", "norm_first")
+
     def forward(self, x, mask=None):
         x = x.transpose(1, 2)  # (B, T, W)
         if self.positional_encoding:
@@ -67,12 +78,16 @@ class HiddenHead(nn.Module):
 
     def __init__(self, width, n_timepoints, n_hidden, n_outputs, *, pooling, dropout):
         super().__init__()
-        check_one_of("pooling", pooling, POOLINGS)
+        check_one_of("pooling", pooling, get_args(Pooling))
+        self.pooling = pooling
         self.pool = AverageOverTime() if pooling == "average" else None
         n_features = width * n_timepoints if pooling == "flatten" else width
         self.hidden = Linear(n_features, n_hidden)
         self.dropout = nn.Dropout(dropout)
         self.out = Linear(n_hidden, n_outputs)
+
+    def extra_repr(self):
+        return repr_of(self, "pooling")
 
     def forward(self, x, mask=None):
         flat = x.flatten(start_dim=1) if self.pool is None else self.pool(x, mask)
@@ -112,23 +127,23 @@ class CNN(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_outputs,
+        n_channels: int,
+        n_timepoints: int,
+        n_outputs: int,
         *,
-        filters=(32, 32),
-        kernel_sizes=None,
-        n_hidden=32,
-        attention=None,
-        positional_encoding=None,
-        norm_first=True,
-        n_heads=4,
-        head_size=32,
-        pooling="flatten",
-        dropout=0.25,
+        filters: Sequence[int] = (32, 32),
+        kernel_sizes: Sequence[int] | None = None,
+        n_hidden: int = 32,
+        attention: Attention | None = None,
+        positional_encoding: bool | None = None,
+        norm_first: bool = True,
+        n_heads: int = 4,
+        head_size: int = 32,
+        pooling: Pooling = "flatten",
+        dropout: float = 0.25,
     ):
         super().__init__()
-        check_one_of("attention", attention, ATTENTIONS)
+        check_one_of("attention", attention, (None, *get_args(Attention)))
         kernel_sizes = paper_kernels(n_timepoints) if kernel_sizes is None else kernel_sizes
         check_one_each("filters", filters, kernel_sizes)
         widths = [n_channels, *filters]
@@ -136,6 +151,7 @@ class CNN(nn.Module):
             glorot_(SameConv(*shape, kernel_size))
             for shape, kernel_size in zip(pairwise(widths), kernel_sizes, strict=True)
         )
+        self.halve = HalvingPool()
         self.attention = attention
         if attention is not None:
             self.attend = AttentionBlock(
@@ -152,7 +168,10 @@ class CNN(nn.Module):
             widths[-1], n_timepoints, n_hidden, n_outputs, pooling=pooling, dropout=dropout
         )
 
-    def forward(self, x, lengths=None):
+    def extra_repr(self):
+        return repr_of(self, "attention")
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
         x = x if mask is None else x * mask
         if self.attention == "before":
@@ -160,9 +179,7 @@ class CNN(nn.Module):
         for conv in self.convs:
             x = F.relu(conv(x))
             x = x if mask is None else x * mask
-            # NOTE[DIFF]: a single time point is not pooled, nothing would be left of it
-            if x.shape[2] > 1:
-                x = F.max_pool2d(x[:, :, None], (1, 2))[:, :, 0]  # exports fix lengths in 1d
+            x = self.halve(x)
             if lengths is not None:
                 lengths = (lengths // 2).clamp(min=1)
                 mask = padding_mask(lengths, x.shape[2])
@@ -205,23 +222,23 @@ class LSTM(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_outputs,
+        n_channels: int,
+        n_timepoints: int,
+        n_outputs: int,
         *,
-        n_cells=32,
-        n_layers=2,
-        n_hidden=32,
-        attention=None,
-        positional_encoding=None,
-        norm_first=True,
-        n_heads=4,
-        head_size=32,
-        pooling="flatten",
-        dropout=None,
+        n_cells: int = 32,
+        n_layers: int = 2,
+        n_hidden: int = 32,
+        attention: Attention | None = None,
+        positional_encoding: bool | None = None,
+        norm_first: bool = True,
+        n_heads: int = 4,
+        head_size: int = 32,
+        pooling: Pooling = "flatten",
+        dropout: float | None = None,
     ):
         super().__init__()
-        check_one_of("attention", attention, ATTENTIONS)
+        check_one_of("attention", attention, (None, *get_args(Attention)))
         if dropout is None:
             dropout = 0.0 if attention is None else 0.25
         if positional_encoding is None:
@@ -243,21 +260,20 @@ class LSTM(nn.Module):
             n_cells, n_timepoints, n_hidden, n_outputs, pooling=pooling, dropout=dropout
         )
 
-    def forward(self, x, lengths=None):
+    def extra_repr(self):
+        return repr_of(self, "attention")
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
         x = x if mask is None else x * mask
         if self.attention == "before":
             x = self.attend(x, mask)
-        states, _ = self.rnn(x.transpose(1, 2))  # (B, T, C) -> (B, T, n_cells)
+        states, _ = in_float32(self.rnn, x.transpose(1, 2))  # (B, T, C) -> (B, T, n_cells)
         x = states.transpose(1, 2)
         x = x if mask is None else x * mask
         if self.attention == "after":
             x = self.attend(x, mask)
         return self.head(x, mask)
-
-
-ATTENTIONS = (None, "before", "after")
-POOLINGS = ("flatten", "average")
 
 
 def paper_kernels(n_timepoints):
@@ -284,24 +300,21 @@ class _AttentionParams(Params):
     n_hidden: int = param(
         default=32, rule=integer(1), doc="Units of the layer before the output layer."
     )
-    attention: str | None = param(
+    attention: Attention | None = param(
         default=None,
-        rule=choice(*ATTENTIONS),
         doc="Multi-head self-attention 'before' the network, on the series, or 'after' it, on its "
         "feature maps or hidden states.",
     )
     norm_first: bool = param(
         default=True,
-        rule=BOOLEAN,
         doc="Layer normalisation ahead of the attention, if there is one; False puts it after.",
     )
     n_heads: int = param(default=4, rule=integer(1), doc="Heads of the attention, if there is one.")
     head_size: int = param(
         default=32, rule=integer(1), doc="Width of each head of the attention, if there is one."
     )
-    pooling: str = param(
+    pooling: Pooling = param(
         default="flatten",
-        rule=choice(*POOLINGS),
         doc="'flatten' takes series of one length; 'average' over time takes any.",
     )
 
@@ -318,21 +331,20 @@ class _AttentionParams(Params):
 
 
 class _CNNParams(_AttentionParams):
-    filters: tuple[int, ...] = param(
+    filters: Sequence[int] = param(
         default=(32, 32),
-        rule=tuple_of(integer(1)),
+        rule=sequence_of(integer(1)),
         doc="Filters of each convolution; max-pooling of 2 follows each.",
     )
-    kernel_sizes: tuple[int, ...] | None = param(
+    kernel_sizes: Sequence[int] | None = param(
         default=None,
-        rule=NONE | tuple_of(integer(1)),
+        rule=sequence_of(integer(1)),
         doc="Kernel of each convolution, in time points; as many as `filters`. None takes the "
         "paper's two, by the length of the series: a fifth of it from 3 to 50, a tenth from 3 to "
         "20.",
     )
     positional_encoding: bool | None = param(
         default=None,
-        rule=NONE | BOOLEAN,
         doc="Add sinusoids ahead of the attention; None as in the paper, which does.",
     )
     dropout: float = param(
@@ -347,16 +359,15 @@ class _CNNParams(_AttentionParams):
 
 class _LSTMParams(_AttentionParams):
     n_cells: int = param(default=32, rule=integer(1), doc="Hidden units of each LSTM layer.")
-    n_layers: int = param(default=2, rule=integer(1), doc="LSTM layers, one upon the other.")
+    n_layers: int = param(default=2, rule=integer(1, 1000), doc="LSTM layers, one upon the other.")
     positional_encoding: bool | None = param(
         default=None,
-        rule=NONE | BOOLEAN,
         doc="Add sinusoids ahead of the attention; None as in the paper, which does for 'before' "
         "alone.",
     )
     dropout: float | None = param(
         default=None,
-        rule=NONE | real(0, 1),
+        rule=real(0, 1),
         doc="Dropout before the output layer and in the attention; None as in the paper: 0.25 with "
         "attention, none without.",
     )

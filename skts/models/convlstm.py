@@ -1,12 +1,21 @@
 """Convolutions, then an LSTM (tutorial article, 2024)."""
 
-from torch import nn
+from collections.abc import Sequence
+
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skts._params import Params, integer, param, real, tuple_of
-from skts._tensors import padding_mask
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import Linear, check_one_each, glorot_, init_recurrent, last_step
+from skts.layers import (
+    Linear,
+    check_one_each,
+    glorot_,
+    in_float32,
+    init_recurrent,
+    last_step,
+    padding_mask,
+)
+from skts.params import Params, integer, param, real, sequence_of
 
 
 class ConvLSTM(nn.Module):
@@ -35,14 +44,14 @@ class ConvLSTM(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_outputs,
+        n_channels: int,
+        n_timepoints: int,
+        n_outputs: int,
         *,
-        conv_channels=(32,),
-        kernel_sizes=(3,),
-        n_cells=64,
-        dropout=0.0,
+        conv_channels: Sequence[int] = (32,),
+        kernel_sizes: Sequence[int] = (3,),
+        n_cells: int = 64,
+        dropout: float = 0.0,
     ):
         super().__init__()
         check_one_each("conv_channels", conv_channels, kernel_sizes)
@@ -56,7 +65,7 @@ class ConvLSTM(nn.Module):
         self.rnn = init_recurrent(nn.LSTM(n_channels, n_cells, batch_first=True))
         self.head = Linear(n_cells, n_outputs)
 
-    def forward(self, x, lengths=None):
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         n_timepoints = x.shape[2]
         if lengths is not None:
             x = x * padding_mask(lengths, n_timepoints)
@@ -64,7 +73,9 @@ class ConvLSTM(nn.Module):
             x = self.dropout(F.relu(conv(x)))
         if lengths is not None:
             lengths = lengths - (n_timepoints - x.shape[2])
-        states, _ = self.rnn(x.transpose(1, 2))  # (B, T', conv channels) -> (B, T', n_cells)
+        states, _ = in_float32(
+            self.rnn, x.transpose(1, 2)
+        )  # (B, T', conv channels) -> (B, T', n_cells)
         return self.head(self.dropout(last_step(states, lengths)))
 
 
@@ -91,12 +102,12 @@ class _ConvLSTMParams(Params):
         "whose output an LSTM reads."
     )
 
-    conv_channels: tuple[int, ...] = param(
-        default=(32,), rule=tuple_of(integer(1)), doc="Channels that each convolution gives."
+    conv_channels: Sequence[int] = param(
+        default=(32,), rule=sequence_of(integer(1)), doc="Channels that each convolution gives."
     )
-    kernel_sizes: tuple[int, ...] = param(
+    kernel_sizes: Sequence[int] = param(
         default=(3,),
-        rule=tuple_of(integer(1)),
+        rule=sequence_of(integer(1)),
         doc="Kernel of each convolution, in time points; as many as `conv_channels`. Cut where "
         "the longest training series has fewer points left for it.",
     )

@@ -1,10 +1,12 @@
 """Fully convolutional network for time series (Wang, Yan and Oates, 2017)."""
 
-from torch import nn
+from collections.abc import Sequence
 
-from skts._params import Params, integer, param, tuple_of
+from torch import Tensor, nn
+
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import ConvBranch, Linear
+from skts.params import Params, integer, param, sequence_of
 
 
 class FCN(nn.Module):
@@ -27,12 +29,19 @@ class FCN(nn.Module):
     torch.Size([8, 2])
     """
 
-    def __init__(self, n_channels, n_outputs, *, filters=(128, 256, 128), kernel_sizes=(8, 5, 3)):
+    def __init__(
+        self,
+        n_channels: int,
+        n_outputs: int,
+        *,
+        filters: Sequence[int] = (128, 256, 128),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+    ):
         super().__init__()
         self.conv = ConvBranch(n_channels, filters=filters, kernel_sizes=kernel_sizes)
         self.head = Linear(filters[-1], n_outputs)
 
-    def forward(self, x, lengths=None):
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         return self.head(self.conv(x, lengths))
 
 
@@ -43,12 +52,14 @@ class _FCNParams(Params):
     )
     _fast_in_bfloat16 = True
 
-    filters: tuple[int, ...] = param(
-        default=(128, 256, 128), rule=tuple_of(integer(1)), doc="Filters of each convolution block."
+    filters: Sequence[int] = param(
+        default=(128, 256, 128),
+        rule=sequence_of(integer(1)),
+        doc="Filters of each convolution block.",
     )
-    kernel_sizes: tuple[int, ...] = param(
+    kernel_sizes: Sequence[int] = param(
         default=(8, 5, 3),
-        rule=tuple_of(integer(1)),
+        rule=sequence_of(integer(1)),
         doc="Kernel of each convolution block, in time points; as many as `filters`.",
     )
 

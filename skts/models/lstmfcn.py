@@ -1,10 +1,11 @@
 """LSTM-FCN and ALSTM-FCN (Karim, Majumdar, Darabi and Chen, 2018), with their ablations."""
 
-import torch
-from torch import nn
+from collections.abc import Sequence
+from typing import Literal
 
-from skts._params import BOOLEAN, choice, integer, param, real
-from skts._tensors import padding_mask
+import torch
+from torch import Tensor, nn
+
 from skts.base import SeriesClassifier, SeriesRegressor
 from skts.layers import (
     ConvBranch,
@@ -12,12 +13,18 @@ from skts.layers import (
     SelfAttention,
     SqueezeExcite,
     check_one_of,
+    in_float32,
     init_recurrent,
     last_step,
+    masked_weights,
     mean_over_time,
-    only_of,
+    padding_mask,
+    repr_of,
 )
 from skts.models.fcn import _FCNParams
+from skts.params import integer, param, real
+
+Cell = Literal["lstm", "gru", "rnn", "dense"]
 
 
 class LSTMFCN(nn.Module):
@@ -61,20 +68,20 @@ class LSTMFCN(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_outputs,
+        n_channels: int,
+        n_timepoints: int,
+        n_outputs: int,
         *,
-        n_cells=8,
-        filters=(128, 256, 128),
-        kernel_sizes=(8, 5, 3),
-        dropout=0.8,
-        cell="lstm",
-        dimension_shuffle=True,
-        attention=None,
-        n_heads=4,
-        squeeze_excite=False,
-        residual=False,
+        n_cells: int = 8,
+        filters: Sequence[int] = (128, 256, 128),
+        kernel_sizes: Sequence[int] = (8, 5, 3),
+        dropout: float = 0.8,
+        cell: Cell = "lstm",
+        dimension_shuffle: bool = True,
+        attention: Literal["additive", "multihead"] | None = None,
+        n_heads: int = 4,
+        squeeze_excite: bool = False,
+        residual: bool = False,
     ):
         super().__init__()
         cells = ("lstm", "gru", "rnn") if attention else ("lstm", "gru", "rnn", "dense")
@@ -90,12 +97,21 @@ class LSTMFCN(nn.Module):
         if cell == "dense":
             self.recurrent = DenseCells(n_channels * n_timepoints, n_cells)
         else:
-            n_features = n_timepoints if dimension_shuffle else n_channels
-            self.recurrent = recurrent_branch(n_features, n_cells, cell, attention, n_heads)
+            self.recurrent = recurrent_branch(
+                n_timepoints if dimension_shuffle else n_channels,
+                n_cells,
+                cell=cell,
+                attention=attention,
+                n_heads=n_heads,
+                over_channels=dimension_shuffle,
+            )
         self.dropout = nn.Dropout(dropout)
         self.head = Linear(self.recurrent.n_outputs + filters[-1], n_outputs)
 
-    def forward(self, x, lengths=None):
+    def extra_repr(self):
+        return repr_of(self, "dimension_shuffle")
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         if lengths is not None:
             x = x * padding_mask(lengths, x.shape[2])
         if self.dimension_shuffle:
@@ -106,13 +122,16 @@ class LSTMFCN(nn.Module):
         return self.head(torch.cat([self.dropout(state), self.conv(x, lengths)], dim=1))
 
 
-def recurrent_branch(n_features, n_cells, cell="lstm", attention=None, n_heads=4):
+def recurrent_branch(
+    n_features, n_cells, *, cell="lstm", attention=None, n_heads=4, over_channels=False
+):
     """The recurrent branch of that kind; its ``n_outputs`` numbers describe a sequence."""
-    if attention == "multihead":
-        return MultiheadCells(n_features, n_cells, cell, n_heads)
-    cells = {None: RecurrentCells, "additive": AttentionCells}
-    check_one_of("attention", attention, (*cells, "multihead"))
-    return cells[attention](n_features, n_cells, cell)
+    check_one_of("attention", attention, (None, "additive", "multihead"))
+    if attention is None:
+        return RecurrentCells(n_features, n_cells, cell)
+    if attention == "additive":
+        return AttentionCells(n_features, n_cells, cell, over_channels=over_channels)
+    return MultiheadCells(n_features, n_cells, cell, n_heads, over_channels=over_channels)
 
 
 class DenseCells(nn.Module):
@@ -147,7 +166,7 @@ class RecurrentCells(nn.Module):
         self.n_outputs = n_cells
 
     def forward(self, x, lengths=None):
-        states, _ = self.rnn(x)  # (B, S, n_cells)
+        states, _ = in_float32(self.rnn, x)  # (B, S, n_cells)
         return last_step(states, lengths)
 
 
@@ -160,7 +179,7 @@ class MultiheadCells(RecurrentCells):
         x (B, S, D), lengths (B,) or None -> (B, 2 n_cells)
     """
 
-    def __init__(self, n_features, n_cells, cell, n_heads):
+    def __init__(self, n_features, n_cells, cell, n_heads, *, over_channels=False):
         if n_cells % n_heads:
             raise ValueError(
                 "n_cells must be a multiple of n_heads, which share them: "
@@ -168,7 +187,11 @@ class MultiheadCells(RecurrentCells):
             )
         super().__init__(n_features, n_cells, cell)
         self.attention = SelfAttention(
-            n_features, n_cells, n_heads=n_heads, head_size=n_cells // n_heads
+            n_features,
+            n_cells,
+            n_heads=n_heads,
+            head_size=n_cells // n_heads,
+            over_channels=over_channels,
         )
         # NOTE[DIFF]: how context and hidden state are combined the study does not say: side by side
         self.n_outputs = 2 * n_cells
@@ -186,13 +209,15 @@ class AttentionCells(nn.Module):
 
     At each step the previous state scores all inputs; their weighted sum z enters the gates beside
     the current input: ``e_j = v . tanh(W_a x_j + U_a h + b_a)``, ``z = sum_j softmax(e)_j x_j``.
+    With `over_channels` the steps are the channels of the series, not its time points.
 
     Shape:
         x (B, S, D), lengths (B,) or None -> (B, n_cells)
     """
 
-    def __init__(self, n_features, n_cells, cell):
+    def __init__(self, n_features, n_cells, cell, *, over_channels=False):
         super().__init__()
+        self.cell, self.over_channels = cell, over_channels
         n_gates, self.step = {"lstm": (4, lstm_step), "gru": (3, gru_step), "rnn": (1, rnn_step)}[
             cell
         ]
@@ -208,6 +233,9 @@ class AttentionCells(nn.Module):
         if cell == "lstm":
             nn.init.ones_(self.input.bias[n_cells : 2 * n_cells].detach())
 
+    def extra_repr(self):
+        return repr_of(self, "n_cells", "cell", "over_channels")
+
     def forward(self, x, lengths=None):
         for _, h in self._steps(x, lengths):
             state = h
@@ -216,7 +244,9 @@ class AttentionCells(nn.Module):
     def weights(self, x, lengths=None):
         """How much each step looks at each input, (B, 1, S, S); NaN behind the end."""
         weights = torch.stack([weights for weights, _ in self._steps(x, lengths)], dim=2)
-        return weights if lengths is None else only_of(weights, padding_mask(lengths, x.shape[1]))
+        if lengths is None:
+            return weights
+        return masked_weights(weights, padding_mask(lengths, x.shape[1]))
 
     def values(self, x, lengths=None):
         """What the weights average, the inputs themselves, (B, 1, S, D)."""
@@ -276,20 +306,17 @@ class _LSTMFCNParams(_FCNParams):
         doc="Hidden units of the recurrent branch.",
     )
     dropout: float = param(default=0.8, rule=real(0, 1), doc="Dropout on the last hidden state.")
-    cell: str = param(
+    cell: Cell = param(
         default="lstm",
-        rule=choice("lstm", "gru", "rnn", "dense"),
         doc="What the recurrent branch is made of; 'dense' is a sigmoid layer on the whole series.",
     )
     dimension_shuffle: bool = param(
         default=True,
-        rule=BOOLEAN,
         doc="Let the recurrent branch read the channels as steps and the time points as features; "
         "False reads time points as steps.",
     )
     residual: bool = param(
         default=False,
-        rule=BOOLEAN,
         doc="Add the input of each convolution block to its output, through a convolution of width "
         "1 where the widths differ.",
     )
@@ -308,14 +335,12 @@ class _LSTMFCNParams(_FCNParams):
 
 
 class _ALSTMFCNParams(_LSTMFCNParams):
-    cell: str = param(
+    cell: Literal["lstm", "gru", "rnn"] = param(
         default="lstm",
-        rule=choice("lstm", "gru", "rnn"),
         doc="What the recurrent branch is made of.",
     )
-    attention: str = param(
+    attention: Literal["additive", "multihead"] = param(
         default="additive",
-        rule=choice("additive", "multihead"),
         doc="'additive': the paper's, inside the recurrence. 'multihead': the Columbia study's, "
         "self-attention over the same sequence beside the recurrence.",
     )

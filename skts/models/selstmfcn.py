@@ -1,14 +1,16 @@
 """LSTM-FCN with squeeze-excite and residual blocks (Chun, Twan and Weale, 2024)."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from skts._params import BOOLEAN, Params, choice, integer, param, real, tuple_of
-from skts._tensors import padding_mask
 from skts.base import SeriesClassifier, SeriesRegressor
-from skts.layers import BatchNorm, ConvBranch, Linear, SqueezeExcite
+from skts.layers import BatchNorm, ConvBranch, Linear, SqueezeExcite, padding_mask, repr_of
 from skts.models.lstmfcn import recurrent_branch
+from skts.params import Params, integer, param, real, sequence_of
 
 
 class SELSTMFCN(nn.Module):
@@ -47,19 +49,19 @@ class SELSTMFCN(nn.Module):
 
     def __init__(
         self,
-        n_channels,
-        n_timepoints,
-        n_outputs,
+        n_channels: int,
+        n_timepoints: int,
+        n_outputs: int,
         *,
-        n_cells=8,
-        filters=(128, 256, 128),
-        kernel_sizes=(8, 8, 8),
-        n_hidden=512,
-        lstm_dropout=0.2,
-        dropout=0.5,
-        dimension_shuffle=True,
-        attention=None,
-        n_heads=4,
+        n_cells: int = 8,
+        filters: Sequence[int] = (128, 256, 128),
+        kernel_sizes: Sequence[int] = (8, 8, 8),
+        n_hidden: int = 512,
+        lstm_dropout: float = 0.2,
+        dropout: float = 0.5,
+        dimension_shuffle: bool = True,
+        attention: Literal["multihead"] | None = None,
+        n_heads: int = 4,
     ):
         super().__init__()
         self.dimension_shuffle = dimension_shuffle
@@ -72,6 +74,7 @@ class SELSTMFCN(nn.Module):
             n_cells,
             attention=attention,
             n_heads=n_heads,
+            over_channels=dimension_shuffle,
         )
         # NOTE[DIFF]: Keras's LSTM can also drop its state between steps, torch's fused layer cannot
         self.input_dropout = nn.Dropout1d(lstm_dropout)
@@ -82,7 +85,10 @@ class SELSTMFCN(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = Linear(n_hidden, n_outputs)
 
-    def forward(self, x, lengths=None):
+    def extra_repr(self):
+        return repr_of(self, "dimension_shuffle")
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         if lengths is not None:
             x = x * padding_mask(lengths, x.shape[2])
         features = x.transpose(1, 2) if self.dimension_shuffle else x  # (B, D, S)
@@ -101,12 +107,14 @@ class _SELSTMFCNParams(Params):
     _fast_in_bfloat16 = True
 
     n_cells: int = param(default=8, rule=integer(1), doc="Hidden units of the LSTM.")
-    filters: tuple[int, ...] = param(
-        default=(128, 256, 128), rule=tuple_of(integer(1)), doc="Filters of each convolution block."
+    filters: Sequence[int] = param(
+        default=(128, 256, 128),
+        rule=sequence_of(integer(1)),
+        doc="Filters of each convolution block.",
     )
-    kernel_sizes: tuple[int, ...] = param(
+    kernel_sizes: Sequence[int] = param(
         default=(8, 8, 8),
-        rule=tuple_of(integer(1)),
+        rule=sequence_of(integer(1)),
         doc="Kernel of each convolution block, in time points; as many as `filters`.",
     )
     n_hidden: int = param(
@@ -121,13 +129,11 @@ class _SELSTMFCNParams(Params):
     dropout: float = param(default=0.5, rule=real(0, 1), doc="Dropout on the layer of `n_hidden`.")
     dimension_shuffle: bool = param(
         default=True,
-        rule=BOOLEAN,
         doc="Let the recurrent branch read the channels as steps and the time points as features; "
         "False reads time points as steps.",
     )
-    attention: str | None = param(
+    attention: Literal["multihead"] | None = param(
         default=None,
-        rule=choice(None, "multihead"),
         doc="'multihead': self-attention over the LSTM's sequence, beside the LSTM.",
     )
     n_heads: int = param(

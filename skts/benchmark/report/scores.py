@@ -151,6 +151,6 @@ def _short(model):
     """Without "Classifier", and of an estimator of sktime without the names of its options."""
     if model.startswith("sktime:"):
         name, bracket, options = model.removeprefix("sktime:").partition("(")
-        name, options = name.rpartition(".")[2], re.sub(r"\w+=|['\"]", "", options)
+        name, options = name.strip().rpartition(".")[2], re.sub(r"\w+=|['\"]", "", options)
         return re.sub(r"Classifier\b", "", name) + bracket + options
     return model.replace("Classifier", "", 1)

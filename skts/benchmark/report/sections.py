@@ -301,11 +301,17 @@ def beside_published(scores):
     ours = scores.of_the_archives_split()
     if ours.runs.empty:
         raise ValueError("published results are of the archive's own split, on which no run is")
-    return [part for source in SOURCES for part in _beside(ours, source)]
+    return [part for source in SOURCES for part in _compared_with(ours, source)]
 
 
-def _beside(ours, source):
-    mine, theirs = ours.table(source.metric), source.table()
+def _published_name(name, taken):
+    """The name of a published model, marked where a model of the study has it."""
+    return _published_name(f"{name} (published)", taken) if name in taken else name
+
+
+def _compared_with(ours, source):
+    mine = ours.table(source.metric)
+    theirs = source.table().rename(columns=lambda name: _published_name(name, mine.columns))
     if source.decimals is not None:
         mine = mine.round(source.decimals)
     same = same_split(ours.facts)
@@ -321,11 +327,8 @@ def _beside(ours, source):
     metric = LABELS[source.metric]
     if source.test_selected:
         warning = "These columns were chosen on the test set. They are shown, and not ranked."
-        return [
-            Section(
-                name=name, title=source.title, text=f"{warning} {text}", table=table.sort_index()
-            )
-        ]
+        text, table = f"{warning} {text}", table.sort_index()
+        return [Section(name=name, title=source.title, text=text, table=table)]
     pairs = wilcoxon_pairs(table, [(a, b) for a in mine for b in theirs])
     tested = "Wilcoxon's test of each of our models and each of theirs, corrected for these pairs."
     n_classes = ours.facts.loc[table.index, "n_classes"]

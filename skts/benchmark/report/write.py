@@ -1,8 +1,11 @@
 """A report into a folder. Nothing is trained here."""
 
 import io
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import matplotlib as mpl
 import pandas as pd
@@ -11,9 +14,17 @@ from jinja2 import Environment, PackageLoader
 from skts.benchmark.report import sections
 from skts.benchmark.report.scores import scores_of
 from skts.benchmark.store import Store
+from skts.persistence.files import replace_file
 
 
-def write_report(folder, out, *, against=None, models=None, curves=None):
+def write_report(
+    folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    against: Literal["published"] | None = None,
+    models: Sequence[str] | None = None,
+    curves: Sequence[str] | None = None,
+) -> Path:
     """Compare the models of a study.
 
     Parameters
@@ -38,6 +49,8 @@ def write_report(folder, out, *, against=None, models=None, curves=None):
     ------
     ValueError
         Where there is nothing to compare, or a name is unknown.
+    FileNotFoundError
+        Where there is no such folder.
 
     Examples
     --------
@@ -45,7 +58,7 @@ def write_report(folder, out, *, against=None, models=None, curves=None):
     >>> from skts.benchmark import plan_runs, run_study
     >>> from skts.benchmark.report import write_report
     >>> folder = tempfile.mkdtemp()
-    >>> runs = plan_runs(["UnitTest"], ["FCN", "ConvLSTM"], fixed={"max_epochs": 1})
+    >>> runs = plan_runs(["UnitTest"], ["FCN"], fixed={"max_epochs": 1})
     >>> store = run_study(runs, folder)
     >>> write_report(folder, f"{folder}/report").name
     'report.html'
@@ -53,17 +66,22 @@ def write_report(folder, out, *, against=None, models=None, curves=None):
     if against not in (None, "published"):
         raise ValueError(f"against must be 'published' or None, got {against!r}")
     store = Store(folder)
-    scores = scores_of(store.rows(), models)
+    if not store.folder.is_dir():
+        raise FileNotFoundError(f"no such folder: {folder}. It must be the --out of a study")
+    rows = store.rows()
+    if not rows:
+        raise ValueError(f"there are no results in {folder}: `skts bench run --out` makes them")
+    scores = scores_of(rows, models)
     parts = _parts(scores, store, against, curves)
     out = Path(out)
     _make_room(out)
     drawn = {part.name: _as_svg(part) for part in parts if part.figure is not None}
     for name, svg in drawn.items():
-        (out / "figures" / f"{name}.svg").write_text(svg)
+        replace_file(out / "figures" / f"{name}.svg", svg.encode())
     for part in parts:
         if part.table is not None:
-            part.table.to_csv(out / "tables" / f"{part.name}.csv")
-    scores.all_runs.to_csv(out / "tables" / "runs.csv", index=False)
+            replace_file(out / "tables" / f"{part.name}.csv", part.table.to_csv().encode())
+    replace_file(out / "tables" / "runs.csv", scores.all_runs.to_csv(index=False).encode())
     words = {
         "title": f"{len(scores.models)} models on {len(scores.facts)} data sets",
         "protocol": sections.protocol(scores),
@@ -71,14 +89,14 @@ def write_report(folder, out, *, against=None, models=None, curves=None):
     }
     pages = Environment(
         loader=PackageLoader("skts.benchmark.report", "."),
-        autoescape=lambda name: name.startswith("page.html"),
+        autoescape=lambda name: (name or "").startswith("page.html"),
         trim_blocks=True,
         lstrip_blocks=True,
     )
     pages.filters["md"] = lambda text: re.sub(r"([\\|*_<`])", r"\\\1", str(text))
     for kind in ("md", "html"):
         path = out / f"report.{kind}"
-        path.write_text(pages.get_template(f"page.{kind}.jinja").render(words))
+        replace_file(path, pages.get_template(f"page.{kind}.jinja").render(words).encode())
     return path
 
 

@@ -1,0 +1,163 @@
+"""What the adapters share: a class of another library for each skts estimator, made on demand.
+
+The class has the parameters of the skts estimator as its own, so that tags, random states, class
+weights and tuners of that library work as with its other estimators.
+"""
+
+import importlib
+import inspect
+from typing import ClassVar
+
+import torch
+from sklearn.base import ClassifierMixin, clone
+from sklearn.utils import get_tags
+
+from skts.base import SeriesEstimator
+from skts.discovery import all_estimators
+from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
+from skts.models.fcn import FCNClassifier, FCNRegressor
+from skts.params import documented
+
+ENSEMBLES = SeedEnsembleClassifier, SeedEnsembleRegressor
+
+
+class Adapted:
+    """Mixin of the classes made below: trains and asks the skts estimator."""
+
+    _wrapped: ClassVar[type]
+    #: What an estimator must take for the library to say that it takes series of unequal length.
+    _unequal_length: ClassVar[tuple] = ("any", "padded")
+
+    def _unfitted(self):
+        return self._wrapped(**self.get_params(deep=False))
+
+    def _tag_capabilities(self):
+        self.set_tags(**capability_tags(self._unfitted(), self._unequal_length))
+
+    def set_params(self, **params):
+        super().set_params(**params)
+        self._tag_capabilities()
+        return self
+
+    def __repr__(self, *args, **options):
+        # with the module: skts has an estimator of the same name, sktime and aeon may have one
+        module = f"{type(self).__module__}."
+        return module + super().__repr__(*args, **options).replace("\n", "\n" + " " * len(module))
+
+    def __sklearn_tags__(self):
+        return get_tags(self._unfitted())
+
+    def __reduce__(self):
+        # the class of an estimator that is not of skts itself is no attribute of its module
+        return _blank, (type(self).__module__, self._wrapped), self.__getstate__()
+
+    def _fit(self, X, y):
+        if self.get_params(deep=False).get("warm_start"):
+            raise ValueError(
+                "warm_start must be False, got True: fit forgets what was learnt before. Go on "
+                "with estimator_.fit or estimator_.partial_fit."
+            )
+        self.estimator_ = self._unfitted().fit(X, y)
+        return self
+
+    def _predict(self, X):
+        return self.estimator_.predict(X)
+
+
+def _blank(module, wrapped):
+    cls = importlib.import_module(module).class_for(wrapped)
+    return cls.__new__(cls)
+
+
+class AdaptedClassifier(Adapted):
+    """Mixin of the classifiers."""
+
+    def _predict_proba(self, X):
+        return self.estimator_.predict_proba(X)
+
+
+def capability_tags(estimator, unequal_length):
+    """What an estimator with its options takes; in the case of an ensemble, what its members do."""
+    if isinstance(estimator, ENSEMBLES):
+        return capability_tags(estimator.estimator, unequal_length)
+    is_ours = isinstance(estimator, SeriesEstimator)
+    return {
+        "capability:unequal_length": is_ours and estimator._accepted_lengths() in unequal_length,
+        "capability:missing_values": is_ours and estimator.missing == "interpolate",
+    }
+
+
+def has_parameter(wrapped, name):
+    return name in inspect.signature(wrapped).parameters
+
+
+def adapted_class(wrapped, base, tags, example, **defaults):
+    """The class for `wrapped` on `base`: the name of the one, the module of the other.
+
+    In `example`, a doctest, {name} and {options} stand for the class and those of a short training.
+    `defaults` take the place of those in skts.
+    """
+    options = "max_epochs=2, random_state=0"
+    if issubclass(wrapped, ENSEMBLES):
+        options = f"skts.FCN{wrapped.__name__.removeprefix('SeedEnsemble')}({options})"
+    example = example.replace("{options}", options)
+    attributes = [("estimator_", "The fitted estimator of skts, with its own attributes.")]
+    signature = inspect.signature(wrapped.__init__)
+    parameters = [
+        p.replace(default=defaults.get(p.name, p.default)) for p in signature.parameters.values()
+    ]
+    signature = signature.replace(parameters=parameters)
+
+    # it becomes the method of the class below
+    def __init__(self, *args, **options):  # noqa: N807
+        given = signature.bind(self, *args, **options)
+        given.apply_defaults()
+        vars(self).update((k, v) for k, v in given.arguments.items() if k != "self")
+        super(cls, self).__init__()
+        self._tag_capabilities()
+
+    __init__.__signature__ = signature
+    smallest = wrapped(**small_parameters(wrapped)[0])
+    namespace = {
+        "__module__": base.__module__,
+        "__doc__": documented(wrapped, attributes, example),
+        "__init__": __init__,
+        "_wrapped": wrapped,
+        "_tags": tags | capability_tags(smallest, base._unequal_length),
+    }
+    cls = type(wrapped.__name__, (base,), namespace)
+    return cls
+
+
+def wrapped_by_name(name):
+    """The skts estimator of that name, for the ``__getattr__`` of an adapter's module."""
+    found = dict(all_estimators(["classifier", "regressor"]))
+    if name not in found:
+        raise AttributeError(f"skts has no estimator {name!r}; it has {', '.join(found)}")
+    return found[name]
+
+
+def parameters_of(estimator, function):
+    """Copies of the parameters of an estimator of skts."""
+    if not isinstance(estimator, (SeriesEstimator, *ENSEMBLES)):
+        raise TypeError(
+            f"{function} takes an estimator of skts, for example LSTMFCNClassifier(), got "
+            f"{estimator!r}"
+        )
+    return clone(estimator).get_params(deep=False)
+
+
+def small_parameters(wrapped):
+    """Two sets of parameters for the libraries' own checks: trainings of a moment."""
+    if issubclass(wrapped, ENSEMBLES):
+        member = FCNClassifier if issubclass(wrapped, ClassifierMixin) else FCNRegressor
+        members = [member(**options) for options in small_parameters(member)]
+        return [{"estimator": m, "n_estimators": n} for m, n in zip(members, (2, 1), strict=True)]
+    accepted = inspect.signature(wrapped).parameters.keys()  # of a constructor of one's own
+    return [
+        {name: value for name, value in options.items() if name in accepted}
+        for options in (
+            {"max_epochs": 2, "optimizer": torch.optim.AdamW, "lr": 1e-3},
+            {"max_epochs": 1, "optimizer": torch.optim.Adam, "batch_size": 8, "lr_schedule": None},
+        )
+    ]

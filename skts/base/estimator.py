@@ -1,0 +1,182 @@
+"""What classifiers and regressors share."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from skts.base.stored import PersistentNetwork
+from skts.device import out_of_memory_named, torch_defaults
+from skts.input.validation import (
+    check_goes_on,
+    check_sample_weight,
+    check_series,
+    check_targets,
+)
+from skts.training.batches import SeriesDataset
+from skts.training.interrupts import unchanged_on_error
+from skts.training.net import History
+from skts.training.options import SeriesTrainingParams
+from skts.training.train import (
+    TrainingData,
+    draw_seed,
+    hold_out,
+    train,
+)
+
+
+class SeriesEstimator(SeriesTrainingParams, PersistentNetwork, BaseEstimator, ABC):
+    """Abstract base: what classifiers and regressors share."""
+
+    _fitted_attributes: ClassVar[tuple] = (
+        (
+            "net_ : skorch.NeuralNet",
+            "The fitted skorch net; ``net_.module_`` is the torch module.",
+        ),
+        (
+            "history_ : skorch.history.History",
+            "Losses, durations and learning rates, epoch by epoch; single batches are not kept.",
+        ),
+        ("n_channels_in_ : int", "Channels of the training series."),
+        ("n_timepoints_in_ : int", "Time points of the longest training series."),
+        ("unequal_length_in_ : bool", "Whether the training series differed in length."),
+        ("n_features_in_ : int", "``n_channels_in_ * n_timepoints_in_``: the columns of a 2-D X."),
+        ("feature_names_in_ : ndarray of str", "Column names, where X was a frame that has them."),
+        (
+            "channel_names_in_ : list",
+            "Channel names, where X was made of frames with a column for each channel.",
+        ),
+    )
+
+    @abstractmethod
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        """The untrained torch module for series of this shape."""
+
+    def _accepted_lengths(self):
+        """The lengths that the network takes: "any", "padded" up to one length, or one "equal"."""
+        return "any"
+
+    def _min_timepoints(self, n_timepoints):
+        """The shortest series that a network made for `n_timepoints` takes."""
+        return 1
+
+    @abstractmethod
+    def _n_outputs(self):
+        """How many numbers the network gives for a series."""
+
+    @abstractmethod
+    def _make_net(self, *args, **kwargs):
+        """The skorch net around a network."""
+
+    @abstractmethod
+    def _learn_targets(self, y, weight, labels):
+        """Keep on self what encoding and decoding need; `labels` are all that will ever come."""
+
+    @abstractmethod
+    def _encoded(self, y):
+        """The targets as the loss takes them."""
+
+    def _balanced(self, data, valid, seed):
+        """Both parts of the training data after the options that act on classes."""
+        return data, valid
+
+    @property
+    def history_(self) -> History:
+        return self.net_.history
+
+    def _new_network(self):
+        return self._network(self.n_channels_in_, self.n_timepoints_in_, self._n_outputs())
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing == "interpolate"
+        return tags
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T) or (n, C, T), or list of n arrays (T_i,) or (C, T_i)
+            Also pandas and polars frames of numbers, and sktime's panel containers.
+        y : array-like of shape (n,)
+            Classifiers: labels (strings, booleans or integers) of at least two classes. Regressors:
+            numbers, standardised for training, which `predict` undoes.
+        sample_weight : array-like of shape (n,), optional
+            Weight of each series in the loss; scaled to mean 1 over those trained on, as class
+            weights are. A series of weight 0 is left out.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an option, `X`, `y` or `sample_weight` is not as described; the message names the
+            remedy. An estimator fitted before stays as it was.
+        MemoryError
+            Where memory runs out.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight, *, one_epoch=False, labels=None):
+        with unchanged_on_error(self):
+            self._check_options()
+            previous = vars(self).get("net_") if one_epoch or self.warm_start else None
+            if previous is not None:
+                check_goes_on(self)
+            values, lengths = check_series(self, X, reset=previous is None)
+            y = check_targets(self, y, values, numeric=not is_classifier(self))
+            weight = check_sample_weight(sample_weight, values)
+            if not one_epoch:
+                weight = weight / weight.max()  # the mean of the largest numbers would overflow
+            if previous is None:
+                self._learn_targets(y, weight, labels)
+            # a series of weight 0 is one that is not there
+            data = TrainingData(values, lengths, y, weight)
+            data = data if weight.all() else data.rows(np.flatnonzero(weight))
+            data = data._replace(target=self._encoded(data.target))
+            self.net_ = self._trained(data, previous, one_epoch)
+        return self
+
+    def _trained(self, data, previous, one_epoch):
+        seed = draw_seed(self.random_state)
+        if one_epoch and previous is not None:
+            # another order of the batches in every call
+            seed = (seed + len(previous.history)) % 2**32
+        data, valid = hold_out(
+            data, self.validation_fraction, stratify=is_classifier(self), seed=seed
+        )
+        data, valid = self._balanced(data, valid, seed)
+        return train(
+            self,
+            self._new_network,
+            data,
+            valid,
+            make_net=self._make_net,
+            seed=seed,
+            previous=previous,
+            one_epoch=one_epoch,
+        )
+
+    def _outputs(self, X):
+        """What the fitted net predicts, (n, n_outputs)."""
+        check_is_fitted(self)
+        values, lengths = check_series(self, X, reset=False)
+        with torch_defaults(), out_of_memory_named(self.net_.batch_size):
+            place = {"device": self.net_.device, "memory_limit": self.memory_limit}
+            outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
+        finite = np.isfinite(outputs).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"the network gives no finite number for {(~finite).sum()} series of X, the first "
+                f"of them series {finite.argmin()}, with values up to "
+                f"{np.abs(values[finite.argmin()]).max():.3g}. Bring X to the scale of the "
+                "training series, or fit with normalize='series'."
+            )
+        return outputs

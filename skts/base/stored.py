@@ -1,0 +1,89 @@
+"""Estimators with one network in files."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skts.input.validation import InputOptions, input_options
+from skts.persistence.files import to_plain, with_prefix, without_prefix
+from skts.persistence.storable import Persistent, plain_parameters, set_fitted, with_parameters
+from skts.training.net import SeriesNet
+from skts.training.stored import plain_training, restored_net
+
+#: Before the names of the optimiser's tensors, which no module can have.
+OF_OPTIMIZER = "optimizer/"
+
+
+class PersistentNetwork(Persistent):
+    """Mixin of estimators with one network.
+
+    They have ``net_``, `_make_net` and `_new_network`, which gives the untrained network.
+    """
+
+    net_: SeriesNet
+    n_channels_in_: int
+    n_timepoints_in_: int
+    unequal_length_in_: bool
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    channel_names_in_: list
+    _input_options: InputOptions
+
+    def _stored(self):
+        check_is_fitted(self)
+        if input_options(self) != self._input_options:
+            raise ValueError(
+                f"in fit the options gave {self._input_options._asdict()}, now they give "
+                f"{input_options(self)._asdict()}: set them back before saving"
+            )
+        if self.net_.architecture_ != self._architecture():
+            raise ValueError(
+                f"the network was made with the options {self.net_.architecture_}, now they are "
+                f"{self._architecture()}: set them back before saving"
+            )
+        parameters = plain_parameters(self)
+        fitted = [name for name in vars(self).keys() - parameters.keys() if name[0] != "_"]
+        plain = {
+            "class": type(self).__name__,
+            "parameters": parameters,
+            "fitted": {
+                name: to_plain(name, getattr(self, name))
+                for name in sorted(fitted)
+                if name != "net_"
+            },
+        }
+        remembered = {}
+        plain |= plain_training(self.net_, remembered)
+        weights = dict(self.net_.module_.state_dict())
+        return plain, weights | with_prefix(OF_OPTIMIZER, remembered)
+
+    @classmethod
+    def _restored(cls, plain, tensors, device):
+        estimator = with_parameters(cls, plain["parameters"])
+        set_fitted(estimator, plain["fitted"])
+        estimator._input_options = input_options(estimator)
+        if device is not None:
+            estimator.set_params(device=device)._check_options()
+        if "classes_" in plain["fitted"]:
+            check_classes(estimator.classes_)
+        if "target_scale_" in plain["fitted"]:
+            check_target_scale(estimator.target_mean_, estimator.target_scale_)
+        remembered = without_prefix(OF_OPTIMIZER, tensors)
+        weights = {name: of for name, of in tensors.items() if not name.startswith(OF_OPTIMIZER)}
+        estimator.net_ = restored_net(
+            plain, estimator, estimator._make_net, estimator._new_network, weights, remembered
+        )
+        return estimator
+
+
+def check_classes(classes):
+    """Raise ValueError unless these are sorted labels of at least two classes."""
+    if np.ndim(classes) != 1 or len(classes) < 2 or not np.array_equal(np.unique(classes), classes):
+        raise ValueError(f"classes_ must be two or more sorted labels, got {classes!r}")
+
+
+def check_target_scale(mean, scale):
+    """Raise ValueError unless these are a mean and a standard deviation."""
+    if not (isinstance(mean, float) and isinstance(scale, float) and scale > 0):
+        raise ValueError(
+            f"target_mean_ must be a float, target_scale_ one above 0, got {mean!r} and {scale!r}"
+        )

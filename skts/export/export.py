@@ -1,0 +1,301 @@
+"""Fitted estimators as ONNX models and as programs of torch.export, to be run without skts."""
+
+import contextlib
+import json
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from skts.base import ProbabilisticClassifier, SeriesEstimator
+from skts.device import torch_defaults
+from skts.ensemble import SeedEnsemble
+from skts.extras import needs
+from skts.layers import padding_mask, repr_of
+from skts.persistence.files import check_writable, replace_file
+
+
+class Deployed(nn.Module):
+    """A fitted network with all that predictions are made of: series in, answers out.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> probabilities (B, n_classes), or predictions (B,)
+    """
+
+    def __init__(self, estimator):
+        super().__init__()
+        copied = estimator.net_.copied_for_hooks()
+        self.network = copied.module_.cpu()  # the estimator stays where it is
+        self.normalizes = estimator._input_options.normalize == "series"
+        self.classifies = is_classifier(estimator)
+        if not self.classifies:
+            self.mean, self.scale = estimator.target_mean_, estimator.target_scale_
+
+    def extra_repr(self):
+        target = () if self.classifies else ("mean", "scale")
+        return repr_of(self, "normalizes", "classifies", *target)
+
+    def forward(self, x, lengths=None):
+        if self.normalizes:
+            x = normalized(x, lengths)
+        outputs = self.network(x, lengths).double()
+        if self.classifies:
+            return outputs.softmax(dim=1).float()
+        return (outputs[:, 0] * self.scale + self.mean).float()
+
+
+class DeployedEnsemble(nn.Module):
+    """The average of deployed members.
+
+    Shape:
+        As Deployed.
+    """
+
+    def __init__(self, estimators):
+        super().__init__()
+        self.members = nn.ModuleList(map(Deployed, estimators))
+
+    def forward(self, x, lengths=None):
+        return torch.stack([member(x, lengths) for member in self.members]).mean(dim=0)
+
+
+def normalized(x, lengths=None):
+    """Each channel of each series to mean 0 and standard deviation 1, as normalize="series" has it.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, C, T), 0 behind the end of a series
+    """
+    x = x.double()
+    mask = torch.ones_like(x[:, :1]) if lengths is None else padding_mask(lengths, x.shape[2])
+    count = mask.sum(dim=2, keepdim=True)
+    x = x * mask
+    x = x / x.abs().amax(dim=2, keepdim=True).clamp(min=1e-300)  # as skts.input.validation does it
+    centred = (x - x.sum(dim=2, keepdim=True) / count) * mask
+    deviation = (centred.square().sum(dim=2, keepdim=True) / count).sqrt()
+    return torch.where(deviation > 1e-12, centred / deviation.clamp(min=1e-12), 0.0).float()
+
+
+@torch_defaults()
+def export_onnx(
+    estimator: SeriesEstimator | SeedEnsemble,
+    path: str | os.PathLike[str],
+    *,
+    dynamic_time: bool = False,
+) -> None:
+    """Write a fitted estimator as an ONNX model.
+
+    The model has the input ``x``, float32 (n, C, T) for any n, without missing values; where the
+    training series differed in length also ``lengths``, int64 (n,), the series padded behind their
+    ends. Its output is ``probabilities``, float32 (n, n_classes), or ``predictions``, float32 (n,).
+    Normalisation and softmax are inside; what was fitted in bfloat16 runs in float32. The entry
+    ``skts`` of its metadata, JSON, holds the classes (dates and times as ISO 8601 writes them), and
+    with `dynamic_time` the least number of time points (``min_timepoints``).
+
+    Parameters
+    ----------
+    estimator : classifier, regressor or seed ensemble of skts
+        Fitted.
+    path : str or path
+        An existing file is replaced, once all is written, and keeps its mode.
+    dynamic_time : bool, default=False
+        Whether the model takes series of any length, else of `n_timepoints_in_`. Networks can that
+        take any length themselves (LSTMFCN with ``dimension_shuffle=False``, CNN and LSTM with
+        ``pooling="average"``, and FCN, ConvLSTM, ALSTM, LSTMALSTM), but for those whose attention
+        goes over time step by step (ALSTMFCN, MALSTMFCN), which the exporter unrolls. CNN's must be
+        long enough for every max-pooling: 4 time points for two of them.
+
+    Raises
+    ------
+    TypeError
+        Where it is no such estimator.
+    NotFittedError
+        Where it is not fitted.
+    ValueError
+        Where `dynamic_time` is asked of a network that does not allow it, or an operator of the
+        network cannot be exported, which is named.
+    OSError
+        Where no file can be written, as skts.save.
+    ModuleNotFoundError
+        Where onnxscript, which the extra ``onnx`` installs, is not there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, skts
+    >>> from skts.datasets import load_ucr
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fcn.onnx"
+    >>> skts.export_onnx(clf, path)
+    >>> path.exists()
+    True
+    """
+    with needs("onnx", "export_onnx"):
+        import onnx
+        import onnx_ir
+        import onnxscript  # noqa: F401 (torch.onnx imports it)
+    from skts.export.operators import (  # which registers an operator with torch
+        TRANSLATIONS,
+        with_onnx_layers,
+    )
+
+    check_writable(path)  # ahead of the work
+    module, example, shapes = _with_example(estimator, dynamic_time)
+    program = _program(estimator, with_onnx_layers(module), example, shapes)
+    output = "probabilities" if is_classifier(estimator) else "predictions"
+    with _quiet():
+        try:
+            model = torch.onnx.export(
+                program,
+                input_names=list(example),
+                output_names=[output],
+                custom_translation_table=TRANSLATIONS,
+                dynamo=True,
+                verbose=False,
+            ).model  # type: ignore[union-attr]  # None is of the exporter without dynamo
+        except torch.onnx.OnnxExporterError as error:
+            raise ValueError(_refused(estimator, error)) from error
+    told = (
+        {"classes": json_labels(estimator.classes_)}
+        if isinstance(estimator, ProbabilisticClassifier)
+        else {}
+    )
+    if dynamic_time:
+        told["min_timepoints"] = _least(program)
+    model.metadata_props["skts"] = json.dumps(told, default=str)
+    formats = onnx.serialization.registry
+    kind = formats.get_format_from_file_extension(Path(path).suffix) or "protobuf"
+    replace_file(path, formats.get(kind).serialize_proto(onnx_ir.to_proto(model)))
+
+
+@torch_defaults()
+def exported_program(
+    estimator: SeriesEstimator | SeedEnsemble, *, dynamic_time: bool = False
+) -> torch.export.ExportedProgram:
+    """A fitted estimator as a program of torch.export, which torch.export.save writes.
+
+    Parameters
+    ----------
+    estimator : classifier, regressor or seed ensemble of skts
+        As of export_onnx.
+    dynamic_time : bool, default=False
+        As of export_onnx, but torch.export unrolls every recurrent layer: FCN, ALSTM and CNN can.
+
+    Returns
+    -------
+    torch.export.ExportedProgram
+        Its ``module()`` takes `x` and, where the training series differed in length, `lengths`, as
+        the ONNX model does.
+
+    Raises
+    ------
+    TypeError, NotFittedError, ValueError
+        As export_onnx.
+
+    Examples
+    --------
+    >>> import torch, skts
+    >>> from skts.datasets import load_ucr
+    >>> from skts.export import exported_program
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> program = exported_program(clf)
+    >>> program.module()(x=torch.as_tensor(X[:5, None]).float()).shape
+    torch.Size([5, 2])
+    """
+    return _program(estimator, *_with_example(estimator, dynamic_time))
+
+
+def json_labels(labels):
+    """Labels as JSON has them, dates as ISO 8601 writes them."""
+    if labels.dtype.kind in "mM":
+        return labels.astype(str).tolist()
+    return [label.item() if isinstance(label, np.generic) else label for label in labels]
+
+
+def _program(estimator, module, example, shapes):
+    with _quiet():
+        try:
+            return torch.export.export(module, (), kwargs=example, dynamic_shapes=shapes)
+        except RuntimeError as error:  # torch's own errors of this are such
+            if "size()[2]" not in str(error):
+                raise ValueError(_refused(estimator, error)) from error
+            raise ValueError(
+                f"this {type(estimator).__name__} cannot be exported for any number of time "
+                "points: its network is unrolled for inputs of shape "
+                f"{tuple(example['x'].shape)}. Use dynamic_time=False"
+            ) from error
+
+
+def _refused(estimator, error):
+    """What says which operator it is stands at the root of the exporters' errors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    reason = str(error).strip().partition("\n")[0]
+    return f"the network of {type(estimator).__name__} cannot be exported: {reason}"
+
+
+def _least(program):
+    """The least number of time points that the program takes."""
+    (x,) = (node for node in program.graph.nodes if node.name == "x")
+    return int(program.range_constraints[x.meta["val"].shape[2].node.expr].lower)
+
+
+def _with_example(estimator, dynamic_time):
+    """The whole as a module on the CPU, an example of its inputs, and which axes may differ."""
+    module, first = _deployed(estimator)
+    n_times = first.n_timepoints_in_
+    if dynamic_time and first._input_options.lengths != "any":
+        raise ValueError(
+            f"dynamic_time must be False: the network of {type(estimator).__name__} takes series "
+            f"of one length, {n_times}"
+        )
+    shape = {0: torch.export.Dim("n", min=1)}
+    if dynamic_time:
+        shape[2] = torch.export.Dim.DYNAMIC
+    example = {"x": torch.zeros(3, first.n_channels_in_, n_times)}
+    shapes = {"x": shape}
+    if first.unequal_length_in_:
+        example["lengths"] = torch.full((3,), n_times)
+        shapes["lengths"] = {0: shape[0]}
+    return module.eval(), example, shapes
+
+
+def _deployed(estimator):
+    """The whole as a module, and the estimator that tells of its input."""
+    if isinstance(estimator, SeriesEstimator):
+        check_is_fitted(estimator)
+        return Deployed(estimator), estimator
+    if isinstance(estimator, SeedEnsemble):
+        check_is_fitted(estimator)
+        if all(isinstance(member, SeriesEstimator) for member in estimator.estimators_):
+            return DeployedEnsemble(estimator.estimators_), estimator.estimators_[0]
+        raise TypeError(
+            "an ensemble can be exported where its members are networks of skts, they are "
+            f"{type(estimator.estimators_[0]).__name__}s"
+        )
+    raise TypeError(
+        "expected a fitted classifier, regressor or ensemble of skts, got a "
+        f"{type(estimator).__name__}. Of an adapter take its estimator_, of a search its "
+        "best_estimator_, of a pipeline the last step, pipeline[-1], and do what the steps before "
+        "do wherever the model runs"
+    )
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without the exporters' words on what torch does within itself."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

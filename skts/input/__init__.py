@@ -1,0 +1,3 @@
+"""Input: anything array-like to checked series."""
+
+__all__ = []

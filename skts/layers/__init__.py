@@ -1,0 +1,27 @@
+"""Torch blocks that two or more architectures use, also for networks of one's own.
+
+They may change: no module names them in ``__all__``.
+"""
+
+from skts.layers.attention import SelfAttention, dot_product_weights, masked_weights, split_heads
+from skts.layers.common import (
+    Linear,
+    Pointwise,
+    check_one_each,
+    check_one_of,
+    glorot_,
+    padding_mask,
+    repr_of,
+)
+from skts.layers.convolution import (
+    AverageOverTime,
+    BatchNorm,
+    ConvBlock,
+    ConvBranch,
+    HalvingPool,
+    SameConv,
+    SqueezeExcite,
+    Window,
+    mean_over_time,
+)
+from skts.layers.recurrent import flatten_recurrent, in_float32, init_recurrent, last_step

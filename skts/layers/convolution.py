@@ -1,0 +1,256 @@
+"""Convolutions of the same length, pooling, batch normalisation, squeeze-excite."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skts.layers.common import Linear, Pointwise, check_one_each, padding_mask
+
+
+class Window(NamedTuple):
+    """How a layer reads the steps ahead of it: so many for each output, so far on for the next one.
+
+    `before` and `after` are the steps with which it fills up both ends first. A layer that changes
+    the time axis says so in a method ``time_window(n_steps)``; skts.explain reads it, and knows the
+    windows of torch's own layers.
+    """
+
+    width: int = 1
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation with Keras's constants (eps 1e-3, running-average decay 0.99).
+
+    With `relu` a rectifier comes after it, in the same memory.
+
+    Statistics are taken over the valid time points alone where `mask` is given. A training batch of
+    one series of one time point has no variance: it is normalised by the running averages.
+
+    Shape:
+        x (B, C, T), mask (B, 1, T) -> (B, C, T)
+    """
+
+    # NOTE[DIFF]: Keras's running averages remember their start, mean 0 and variance 1, for some
+    # hundred batches, more than a short training has. Here they look back over the last tenth of
+    # the batches so far, until that is the 100 batches of the decay.
+    lookback = 0.1
+
+    def __init__(self, n_channels, *, relu=False):
+        super().__init__(n_channels, eps=1e-3, momentum=0.01)
+        self.relu = relu
+
+    def extra_repr(self):
+        return f"{super().extra_repr()}, relu={self.relu}"
+
+    def forward(self, x, mask=None):
+        if not self.training or x.shape[0] * x.shape[2] == 1:
+            return self._normalized(x, self.running_mean, self.running_var)
+        if mask is not None:
+            out = self._masked(x.float(), mask)
+            return F.relu(out) if self.relu else out
+        if x.device.type == "cpu" and not torch.compiler.is_compiling():
+            return self._normalized_and_remembered(x)
+        # with momentum 1 the fused kernel leaves the batch's own statistics in its buffers
+        mean, var = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
+        out = self._normalized(x, mean, var, training=True, momentum=1.0)
+        self._remember(mean, var)
+        return out
+
+    def _normalized_and_remembered(self, x):
+        """The same on the CPU, where torch's kernel updates the averages itself.
+
+        It takes their share as a Python number. On CUDA reading one would wait for the device, and
+        a graph would repeat it.
+        """
+        n_seen = int(self.num_batches_tracked.numpy())
+        share = max(self.momentum, 1 / (1 + self.lookback * n_seen))
+        self.num_batches_tracked += 1
+        return self._normalized(
+            x, self.running_mean, self.running_var, training=True, momentum=share
+        )
+
+    def _normalized(self, x, mean, var, **options):
+        image = x[:, :, None]  # (B, C, 1, T): torch keeps the memory layout of images alone
+        out = F.batch_norm(image, mean, var, self.weight, self.bias, eps=self.eps, **options)
+        return (F.relu_(out) if self.relu else out).squeeze(2)
+
+    def _masked(self, x, mask):
+        n_values = mask.sum()
+        mean = (x * mask).sum(dim=(0, 2)) / n_values
+        var = ((x - mean[:, None]).square() * mask).sum(dim=(0, 2)) / n_values
+        self._remember(mean.detach(), var.detach() * n_values / (n_values - 1).clamp(min=1))
+        scale = self.weight * torch.rsqrt(var + self.eps)
+        return (x - mean[:, None]) * scale[:, None] + self.bias[:, None]
+
+    @torch.no_grad()
+    def _remember(self, mean, unbiased_var):
+        share = 1 / (1 + self.lookback * self.num_batches_tracked)
+        share = share.clamp(min=self.momentum)
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(unbiased_var, share)
+        self.num_batches_tracked += 1
+
+
+class SqueezeExcite(nn.Module):
+    """Scales each channel by a gate computed from all channels' averages over time.
+
+    Shape:
+        x (B, C, T), mask (B, 1, T) -> (B, C, T)
+    """
+
+    def __init__(self, n_channels, *, reduction=16, bias=False):
+        super().__init__()
+        n_squeezed = max(1, n_channels // reduction)
+        self.squeeze = Linear(n_channels, n_squeezed, bias=bias)
+        self.excite = Linear(n_squeezed, n_channels, bias=bias)
+        for linear in (self.squeeze, self.excite):
+            nn.init.kaiming_normal_(linear.weight)
+
+    def forward(self, x, mask=None):
+        squeezed = F.relu(self.squeeze(mean_over_time(x, mask)))
+        # in single precision it would be rounded by the place of a series in its batch
+        gate = torch.sigmoid(self.excite(squeezed).double()).to(x.dtype)
+        return x * gate[:, :, None]
+
+
+class SameConv(nn.Module):
+    """A convolution whose output is as long as its input.
+
+    It is computed as a two-dimensional one of height 1 in torch's channels-last layout, which is
+    faster than ``nn.Conv1d``: the weights are stored so, and the output has that layout.
+
+    Shape:
+        (B, C, T) -> (B, F, T)
+    """
+
+    def __init__(self, n_channels, n_filters, kernel_size):
+        super().__init__()
+        self.kernel = nn.Parameter(torch.empty(n_filters, kernel_size, n_channels))
+        self.bias = nn.Parameter(torch.zeros(n_filters))
+        # an even kernel takes one zero more on the right
+        self.padding, self.extra_zero = (kernel_size - 1) // 2, (0, 1 - kernel_size % 2)
+
+    def extra_repr(self):
+        n_filters, kernel_size, n_channels = self.kernel.shape
+        return f"{n_channels}, {n_filters}, kernel_size={kernel_size}"
+
+    def time_window(self, n_steps):
+        kernel_size = self.kernel.shape[1]
+        return Window(kernel_size, before=self.padding, after=self.padding + self.extra_zero[1])
+
+    @property
+    def weight(self):
+        """As ``nn.Conv1d`` has it, (F, C, kernel)."""
+        return self.kernel.transpose(1, 2)
+
+    def forward(self, x):
+        image = x[:, :, None]  # (B, C, 1, T)
+        if any(self.extra_zero):
+            image = F.pad(image, self.extra_zero)
+        out = F.conv2d(image, self.weight[:, :, None], self.bias, padding=(0, self.padding))
+        return out.squeeze(2)
+
+
+class HalvingPool(nn.Module):
+    """Max-pooling two by two; the last of an odd number is left out.
+
+    Shape:
+        (B, C, T) -> (B, C, T // 2), at least 1
+    """
+
+    def forward(self, x):
+        # NOTE[DIFF]: a single time point is not pooled, nothing would be left of it
+        if x.shape[2] == 1:
+            return x
+        return F.max_pool2d(x[:, :, None], (1, 2))[:, :, 0]  # exports fix lengths in 1d
+
+    def time_window(self, n_steps):
+        return Window(2, stride=2) if n_steps > 1 else Window()
+
+
+class ConvBlock(nn.Module):
+    """Convolution of the same length -> batch normalisation -> ReLU -> `gate`, if any.
+
+    With `residual` the input is added, through a convolution of width 1 where the widths differ.
+
+    Shape:
+        x (B, C, T), mask (B, 1, T) -> (B, F, T), zero where the mask is False
+    """
+
+    def __init__(self, n_channels, n_filters, kernel_size, *, gate=None, residual=False):
+        super().__init__()
+        self.conv = SameConv(n_channels, n_filters, kernel_size)
+        self.norm = BatchNorm(n_filters, relu=True)
+        self.gate = gate
+        nn.init.kaiming_uniform_(self.conv.weight, nonlinearity="relu")
+        self.shortcut = None
+        if residual and n_channels == n_filters:
+            self.shortcut = nn.Identity()
+        elif residual:
+            self.shortcut = Pointwise(n_channels, n_filters)
+
+    def forward(self, x, mask=None):
+        out = self.norm(self.conv(x), mask)
+        out = out if mask is None else out * mask
+        if self.gate is not None:
+            out = self.gate(out, mask)
+        if self.shortcut is not None:
+            out = out + self.shortcut(x)
+            out = out if mask is None else out * mask
+        return out
+
+
+class ConvBranch(nn.Module):
+    """A stack of :class:`ConvBlock`, then the average over time.
+
+    `gates` are modules such as :class:`SqueezeExcite` for the first blocks, in their order.
+
+    Shape:
+        x (B, C, T), lengths (B,) -> (B, F)
+    """
+
+    def __init__(self, n_channels, *, filters, kernel_sizes, gates=(), residual=False):
+        super().__init__()
+        check_one_each("filters", filters, kernel_sizes)
+        widths = [n_channels, *filters]
+        gates = [*gates, *[None] * (len(filters) - len(gates))]
+        self.blocks = nn.ModuleList(
+            ConvBlock(*shape, kernel_size, gate=gate, residual=residual)
+            for shape, kernel_size, gate in zip(pairwise(widths), kernel_sizes, gates, strict=True)
+        )
+        self.pool = AverageOverTime()
+
+    def feature_maps(self, x, mask=None):
+        """What the last block gives before the average over time, (B, F, T)."""
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+    def forward(self, x, lengths=None):
+        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        x = x if mask is None else x * mask
+        return self.pool(self.feature_maps(x, mask), mask)
+
+
+class AverageOverTime(nn.Module):
+    """The global average of feature maps, from which class activation maps start.
+
+    Shape:
+        x (B, F, T), mask (B, 1, T), zero where the mask is False -> (B, F)
+    """
+
+    def forward(self, x, mask=None):
+        return mean_over_time(x, mask)
+
+
+def mean_over_time(x, mask=None):
+    """Average over the valid time points; `x` must be zero at the others, (B, C, T) -> (B, C)."""
+    # not x.mean(dim=2): its gradient has another layout than x, which slows what came before
+    n_valid = x.shape[2] if mask is None else mask.sum(dim=2)
+    return (x.sum(dim=2).float() / n_valid).to(x.dtype)

@@ -1,0 +1,3 @@
+"""Files of estimators: weights and plain data, nothing executed."""
+
+__all__ = []

@@ -1,0 +1,22 @@
+"""Figures of what skts.explain tells, and of training. Each takes an Axes and returns it.
+
+They need matplotlib, which the extra ``plot`` installs.
+"""
+
+from skts.plotting.estimators import (
+    plot_attention,
+    plot_channel_importance,
+    plot_confusion_matrix,
+    plot_learning_curves,
+)
+from skts.plotting.series import plot_class_activation, plot_filter, plot_relevance
+
+__all__ = [
+    "plot_attention",
+    "plot_channel_importance",
+    "plot_class_activation",
+    "plot_confusion_matrix",
+    "plot_filter",
+    "plot_learning_curves",
+    "plot_relevance",
+]

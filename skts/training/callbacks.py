@@ -1,0 +1,270 @@
+"""Callbacks of the skorch nets: what the training options mean from epoch to epoch."""
+
+import copy
+import math
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.utils import noop
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from tqdm.auto import tqdm
+
+LOSSES = ("train_loss", "valid_loss")
+
+#: What skorch takes as a callback: an instance, a class or a named pair.
+CallbackOrClass = Callback | type[Callback]
+Callbacks = Sequence[CallbackOrClass | tuple[str, CallbackOrClass]]
+
+
+def is_callback(item):
+    """Whether skorch would take `item` as a callback: an instance, a class or a named pair."""
+    named = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
+    callback = item[1] if named else item
+    return isinstance(callback, Callback) or (
+        isinstance(callback, type) and issubclass(callback, Callback)
+    )
+
+
+def overrides(callback, *hooks):
+    """Whether a callback has one of the hooks, of its class or its own."""
+    methods = ((getattr(callback, hook), getattr(Callback, hook)) for hook in hooks)
+    return any(getattr(own, "__func__", own) is not skorchs for own, skorchs in methods)
+
+
+class DivergenceCheck(Callback):
+    """Ends training with a ValueError once the loss is no number any more."""
+
+    def __init__(self, or_else=""):
+        self.or_else = or_else  # what helps besides a lower learning rate
+
+    def on_epoch_end(self, net, **kwargs):
+        last = net.history[-1]
+        for name in LOSSES:
+            if name in last and not np.isfinite(last[name]):
+                raise ValueError(
+                    f"training diverged: the {name} of epoch {len(net.history)} is {last[name]}. "
+                    f"Lower lr (now {net.lr:g}){self.or_else}."
+                )
+
+
+class BestWeights(Callback):
+    """Keeps the weights of the lowest `monitor` and puts them back when training ends."""
+
+    def __init__(self, monitor):
+        self.monitor = monitor
+
+    def initialize(self):
+        self.loss_, self.weights_ = np.inf, None
+        return self
+
+    def on_epoch_end(self, net, **kwargs):
+        loss = net.history[-1, self.monitor]
+        if loss < self.loss_:
+            self.loss_, self.weights_ = loss, copy.deepcopy(net.module_.state_dict())
+
+    def on_train_end(self, net, **kwargs):
+        if self.weights_ is not None:  # where training ended within its first epoch there is none
+            net.module_.load_state_dict(self.weights_)
+
+
+class OneCycle(Callback):
+    """One-cycle learning rate, `net.lr` at its highest, over each of some numbers of epochs.
+
+    Up from lr / 25 over the first 30 % of the steps of a cycle, then down to lr / 250,000, along
+    cosines (Smith, 2018, in the form of fast.ai). Fewer than four steps are taken at `net.lr`.
+    """
+
+    def __init__(self, first_cycle=None):
+        self.first_cycle = first_cycle
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        self.n_batches_ = len(net.get_iterator(net.get_dataset(X), training=True))
+        self.cycles_ = cycle_lengths(net.max_epochs, self.first_cycle)
+        self.step_ = 0  # within a cycle
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        if not training:
+            return
+        rate = self.rate_ = net.lr * one_cycle(self.step_, self.n_batches_ * self.cycles_[0])
+        self.step_ += 1
+        for group in net.optimizer_.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("event_lr", self.rate_)  # of its last step
+        if self.step_ == self.n_batches_ * self.cycles_[0]:
+            self.cycles_, self.step_ = self.cycles_[1:], 0
+
+
+def cycle_lengths(n_epochs, first):
+    """Epochs of cycles each twice as long as the one before; the last one takes what is left."""
+    if first is None or n_epochs < 3 * first:  # no room for a second cycle
+        return [n_epochs]
+    return [first, *cycle_lengths(n_epochs - first, 2 * first)]
+
+
+def one_cycle(step, n_steps):
+    """The learning rate of a step, as a part of the highest."""
+    if n_steps < 4:  # no room for a cycle: its first and last steps are next to nothing
+        return 1.0
+    peak, last = 0.3 * n_steps - 1, n_steps - 1
+    if step < peak:
+        start, done = 1 / 25, step / peak
+    else:
+        start, done = 1 / 250_000, (last - step) / (last - peak)
+    return start + (1 - start) * (1 - math.cos(math.pi * done)) / 2
+
+
+class Progress(Callback):
+    """A bar on stderr: epochs done of those up to the end of the cycle, loss, remaining time.
+
+    It ends full, unless training failed, and is followed by why training ended ahead of time.
+    """
+
+    def __init__(self, label):
+        self.label = label
+
+    def initialize(self):
+        self.bar_ = None
+        return self
+
+    def on_epoch_begin(self, net, **kwargs):
+        total = net.max_epochs
+        for _, callback in net.callbacks_:
+            if isinstance(callback, OneCycle):
+                total -= sum(callback.cycles_[1:])  # which may not be needed
+        if self.bar_ is None:
+            self.bar_ = tqdm(
+                total=total,
+                initial=net.n_epochs_done_,
+                desc=f"{self.label}, round {net.round_}" if net.round_ else self.label,
+                unit="epoch",
+                file=sys.stderr,
+            )
+        self._set_total(total)
+
+    def on_epoch_end(self, net, **kwargs):
+        last = net.history[-1]
+        self.bar_.set_postfix({n: last[n] for n in LOSSES if n in last}, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        if self.bar_ is None:
+            return
+        stream = self.bar_.fp
+        if net.stopped_ is not None:
+            self._set_total(self.bar_.n)
+        self.close()
+        if net.stopped_ is not None:
+            print(net.stopped_, file=stream)
+
+    def close(self):
+        """Leave the bar as it is."""
+        if self.bar_ is not None:
+            self.bar_.close()
+            self.bar_ = None
+
+    def _set_total(self, total):
+        if total == self.bar_.total:
+            return
+        self.bar_.total = total
+        if "container" in vars(self.bar_):  # in a notebook, where tqdm sets this at the start alone
+            self.bar_.container.children[1].max = total
+        self.bar_.refresh()
+
+
+class Plateau(LRScheduler):
+    """A scheduler that records numbers; on CUDA the learning rate is a tensor."""
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+        net.history.record("event_lr", float(net.history[-1, "event_lr"]))
+
+
+def plateau(options, monitor):
+    """Reduces the learning rate as the plateau options of `options` say."""
+    return Plateau(
+        policy=ReduceLROnPlateau,
+        monitor=monitor,
+        factor=options.plateau_factor,
+        patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
+        min_lr=options.min_lr,
+        threshold=1e-4,
+        threshold_mode="abs",
+    )
+
+
+class TargetLoss(Callback):
+    """Ends training with the first cycle of a OneCycle after which training loss is at `target`."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def on_epoch_end(self, net, **kwargs):
+        (schedule,) = (c for _, c in net.callbacks_ if isinstance(c, OneCycle))
+        loss = net.history[-1, "train_loss"]
+        if schedule.step_ == 0 and loss <= self.target:
+            # what skorch's own early stopping does
+            raise KeyboardInterrupt(f"training loss {loss:.3g} <= {self.target:g}")
+
+
+class Patience(EarlyStopping):
+    """skorch's early stopping, which says why."""
+
+    def on_epoch_end(self, net, **kwargs):
+        try:
+            super().on_epoch_end(net, **kwargs)
+        except KeyboardInterrupt as error:
+            time = "an epoch" if self.patience == 1 else f"{self.patience} epochs"
+            raise KeyboardInterrupt(f"no lower {self.monitor} for {time}") from error
+
+
+def early_stopping(monitor, patience):
+    """Ends training after `patience` epochs without a lower `monitor`."""
+    return Patience(monitor=monitor, patience=patience, threshold=0, sink=noop)
+
+
+#: What the package puts beside skorch's default callbacks.
+OWN_CALLBACKS = {
+    DivergenceCheck,
+    BestWeights,
+    OneCycle,
+    Plateau,
+    Progress,
+    TargetLoss,
+    Patience,
+    EarlyStopping,
+}
+
+
+def callbacks_of(options, *, validated, chooses_an_epoch):
+    """The named callbacks of a training that the options ask for, in the order of their calls."""
+    monitor = "valid_loss" if validated else "train_loss"
+    first, last = [("divergence", DivergenceCheck(options._divergence_remedy))], []
+    if chooses_an_epoch:
+        first.append(("best_weights", BestWeights(options.restore_best or "train_loss")))
+    if options.lr_schedule == "one_cycle":
+        target = target_loss_of(options)
+        first.append(("lr_schedule", OneCycle(None if target is None else options.first_cycle)))
+        if target is not None:
+            last.append(("target_loss", TargetLoss(target)))
+    elif options.lr_schedule == "plateau":
+        first.append(("lr_schedule", plateau(options, monitor)))
+    if options.verbose:
+        first.append(("progress", Progress(type(options).__name__)))
+    if options.early_stopping_patience is not None:
+        last.append(("early_stopping", early_stopping(monitor, options.early_stopping_patience)))
+    return [*first, *(options.callbacks or []), *last]
+
+
+def target_loss_of(options):
+    if options.target_loss != "auto":
+        return options.target_loss
+    ends_otherwise = options.early_stopping_patience is not None or options.fine_tune_rounds > 0
+    return None if ends_otherwise else options._auto_target_loss

@@ -1,0 +1,282 @@
+"""What is done with the training options, from checked arrays to a trained net."""
+
+import contextlib
+import hashlib
+import inspect
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils.class_weight import compute_class_weight
+
+from skts.device import (
+    autocast_dtype,
+    out_of_memory_named,
+    resolve_device,
+    seeded,
+    torch_defaults,
+)
+from skts.persistence.files import to_plain
+from skts.process import brief_waits_when_busy, kept_memory
+from skts.training.batches import SeriesDataset
+from skts.training.callbacks import DivergenceCheck, callbacks_of
+from skts.training.checkpoint import Checkpoint
+from skts.training.interrupts import call_after_fit
+from skts.training.norms import recompute_norms
+from skts.training.options import as_python
+from skts.version import __version__
+
+PAPER_DECAY = 2 ** (-1 / 3)  # Karim et al.: each reduction of the learning rate
+
+
+class TrainingData(NamedTuple):
+    """Checked arrays: series (n, C, T), and lengths or None, targets, weights of those in `chosen`.
+
+    The series stay as they are when rows are chosen: they may be more than memory holds.
+    """
+
+    values: np.ndarray
+    lengths: np.ndarray | None
+    target: np.ndarray
+    weight: np.ndarray
+    chosen: np.ndarray | slice = slice(None)
+
+    def rows(self, rows):
+        """Those rows of it, in this order."""
+        of_each = (None if a is None else a[rows] for a in self[1:4])
+        return TrainingData(self.values, *of_each, np.arange(len(self.values))[self.chosen][rows])
+
+    def arrays(self):
+        """All of it, as arrays."""
+        chosen = np.arange(len(self.values))[self.chosen]
+        return [self.values, chosen, *(a for a in self[1:4] if a is not None)]
+
+    def dataset(self, device, memory_limit):
+        return SeriesDataset(
+            self.values,
+            self.target,
+            lengths=self.lengths,
+            sample_weight=self.weight.astype(np.float32),
+            device=device,
+            memory_limit=memory_limit,
+            rows=self.chosen,
+        )
+
+
+def draw_seed(random_state):
+    """An int seed; without a random state from fresh entropy, numpy's global state untouched."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**31))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    return int(random_state)
+
+
+def hold_out(data, fraction, *, stratify, seed):
+    """`data` in two, the second about `fraction` of it; None for the second without a fraction."""
+    if fraction is None:
+        return data, None
+    n, n_valid = len(data.target), int(np.ceil(fraction * len(data.target)))
+    if n - n_valid < 1:
+        raise ValueError(
+            f"validation_fraction={fraction} leaves none of {n} series to train on: lower it."
+        )
+    if stratify:
+        _, counts = np.unique(data.target, return_counts=True)
+        if counts.min() < 2 or min(n_valid, n - n_valid) < len(counts):
+            raise ValueError(
+                f"validation_fraction={fraction} of {n} series cannot be stratified over "
+                f"{len(counts)} classes, the smallest with {counts.min()} series: both parts need "
+                "every class. Use another validation_fraction or None."
+            )
+    train, valid = train_test_split(
+        np.arange(n),
+        test_size=n_valid,
+        stratify=data.target if stratify else None,
+        random_state=seed,
+    )
+    return data.rows(train), data.rows(valid)
+
+
+def oversampled(data, seed):
+    """`data` with rows of the smaller classes repeated until all classes are equally large."""
+    from imblearn.over_sampling import RandomOverSampler  # only where it is asked for
+
+    if (data.target == data.target[0]).all():
+        return data
+    rows = np.arange(len(data.target))[:, None]
+    rows, _ = RandomOverSampler(random_state=seed).fit_resample(rows, data.target)
+    return data.rows(rows[:, 0])
+
+
+def weight_of_each_class(class_weight, classes, target):
+    """What the option `class_weight` gives each of `classes`, where series have these targets."""
+    labels, present = classes.tolist(), np.unique(target)
+    if class_weight == "balanced":
+        weights = np.ones(len(classes))
+        weights[present] = compute_class_weight("balanced", classes=present, y=target)
+        return weights
+    # not scikit-learn's function, which takes the label "1" for the number 1
+    unknown = [label for label in class_weight if label not in labels]
+    unnamed = [label for label in labels if label not in class_weight]
+    if unknown and unnamed:
+        raise ValueError(
+            f"the keys of class_weight must be among the classes {labels}, got "
+            f"{list(class_weight)}. Where a part of the data lacks a class, as a fold may, give a "
+            f"weight to every class: here also to {unnamed}."
+        )
+    weights = np.array([class_weight.get(label, 1.0) for label in labels], dtype=float)
+    if not weights[present].any():
+        raise ValueError(
+            "class_weight must give a class of the series a weight above 0, got "
+            f"{class_weight} for {classes[present].tolist()}"
+        )
+    return weights
+
+
+@torch_defaults()
+def train(options, network, data, valid, *, make_net, seed, previous=None, one_epoch=False):
+    """Train `network` as the estimator `options` says and return the fitted skorch net.
+
+    Parameters
+    ----------
+    options : TrainingParams
+    network : callable
+        Makes the untrained torch module.
+    data : TrainingData
+    valid : TrainingData or None
+    make_net : callable
+        Puts a skts.training.net.SeriesNet around the network.
+    seed : int
+    previous : skorch net, optional
+        Where to go on from: its weights and, in `one_epoch`, its optimiser's state and history.
+    one_epoch : bool
+        One pass at the constant `lr`, as `partial_fit` does it.
+    """
+    device = resolve_device(options.device)
+    chooses = options.restore_best is not None or options.fine_tune_rounds > 0
+    checkpoint = None
+    if one_epoch:
+        switched = contextlib.nullcontext()
+        check = DivergenceCheck(options._divergence_remedy)
+        callbacks = [("divergence", check), *(options.callbacks or [])]
+    else:
+        switched = _process_switched(device)
+        callbacks = callbacks_of(options, validated=valid is not None, chooses_an_epoch=chooses)
+        mean = data.weight.mean()  # the loss must not depend on the scale of weights
+        data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
+        if options.checkpoint_dir is not None:
+            checkpoint = Checkpoint(
+                _checkpoint_file(options, network, device, data, valid, seed, previous)
+            )
+            callbacks.append(("checkpoint", checkpoint))
+    with out_of_memory_named(options.batch_size), seeded(seed, device), switched:
+        n_epochs = 1 if one_epoch else int(options.max_epochs)
+        net = made_net(options, make_net, network, device, callbacks, max_epochs=n_epochs)
+        if previous is not None:
+            net.continue_from(previous, with_optimizer=one_epoch)
+        training = data.dataset(device, options.memory_limit)
+        validation = None if valid is None else valid.dataset(device, options.memory_limit)
+        net.round_ = 0 if checkpoint is None else checkpoint.first_round
+        for i in range(net.round_, 1 if one_epoch else 1 + options.fine_tune_rounds):
+            net.round_ = i
+            if i > 0:
+                net.set_params(
+                    lr=max(options.lr * PAPER_DECAY ** (i - 1), min(options.lr, options.min_lr)),
+                    batch_size=max(1, int(options.batch_size) // 2 ** (i - 1)),
+                )
+                net.initialize_optimizer()  # a round is a training of its own
+            net.fit_on(training, validation)
+        net.release()
+        if options.recompute_norms and not chooses and not one_epoch:
+            recompute_norms(net, training)
+        if checkpoint is not None:
+            call_after_fit(checkpoint.remove)
+        return net
+
+
+@contextlib.contextmanager
+def _process_switched(device):
+    waits = brief_waits_when_busy() if device.type == "cpu" else contextlib.nullcontext()
+    with kept_memory(), waits:
+        yield
+
+
+def _checkpoint_file(options, network, device, data, valid, seed, previous):
+    """The file of this training alone, in a folder that is made where it is not there."""
+    different = {"checkpoint_dir", "random_state", "verbose", "device", "precision"}
+    parameters = {
+        name: repr(value) if isinstance(value, type) else to_plain(name, as_python(value))
+        for name, value in options.get_params(deep=False).items()
+        if name not in different
+    }
+    cls = type(options)
+    shapes = [(name, [*shape]) for name, shape in shapes_of(network).items()]
+    place = [device.type, str(autocast_dtype(options.precision, device, options._fast_in_bfloat16))]
+    versions = [__version__, torch.__version__]
+    what = [cls.__module__, cls.__qualname__, parameters, shapes, seed, *place, *versions]
+    digest = hashlib.sha256(json.dumps(what).encode())
+    arrays = [array for part in (data, valid) if part is not None for array in part.arrays()]
+    if previous is not None:
+        arrays += [tensor.cpu().numpy() for tensor in previous.module_.state_dict().values()]
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        for row in array if array.ndim else [array]:  # of what may be more than memory holds
+            digest.update(np.ascontiguousarray(row))
+    folder = Path(options.checkpoint_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{cls.__name__}-{digest.hexdigest()[:16]}.checkpoint"
+
+
+def shapes_of(network):
+    """Of the weights of the untrained module that `network` makes, by name, without memory."""
+    with torch.device("meta"):
+        return {name: weight.shape for name, weight in network().state_dict().items()}
+
+
+def made_net(options, make_net, network, device, callbacks, *, max_epochs):
+    """The skorch net around a new network, ready to be trained or given weights."""
+    net = make_net(
+        network(),
+        lr=options.lr,
+        max_epochs=max_epochs,
+        batch_size=int(options.batch_size),
+        device=str(device),
+        autocast=autocast_dtype(options.precision, device, options._fast_in_bfloat16),
+        compile=bool(options.compile),
+        callbacks=callbacks,
+        **_optimizer_arguments(options, device),
+    ).initialize()
+    net.architecture_ = options._architecture()  # however the options change later
+    return net
+
+
+def _optimizer_arguments(options, device):
+    accepted = inspect.signature(options.optimizer).parameters
+    arguments = {"optimizer": options.optimizer}
+    if runs_fused(options.optimizer, device):
+        arguments["optimizer__fused"] = True
+    if "weight_decay" in accepted:
+        arguments["optimizer__weight_decay"] = options.weight_decay
+    elif options.weight_decay:
+        raise ValueError(
+            f"{options.optimizer.__name__} takes no weight decay: weight_decay must be 0, "
+            f"got {options.weight_decay}"
+        )
+    return arguments
+
+
+def runs_fused(optimizer, device):
+    """Whether the optimiser has a fused form that takes a step on the device."""
+    if "fused" not in inspect.signature(optimizer).parameters:
+        return False
+    weight = torch.zeros(1, device=device, requires_grad=True)
+    weight.grad = torch.zeros_like(weight)
+    try:
+        optimizer([weight], lr=1e-3, fused=True).step()
+    except (NotImplementedError, RuntimeError, TypeError, ValueError):
+        return False
+    return True

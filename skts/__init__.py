@@ -12,6 +12,8 @@ from skts.models.alstm import (
 from skts.models.cnn_lstm import CNNClassifier, CNNRegressor, LSTMClassifier, LSTMRegressor
 from skts.models.convlstm import ConvLSTMClassifier, ConvLSTMRegressor
 from skts.models.fcn import FCNClassifier, FCNRegressor
+from skts.models.inception import InceptionClassifier, InceptionRegressor
+from skts.models.lite import LITEClassifier, LITERegressor
 from skts.models.lstmfcn import (
     ALSTMFCNClassifier,
     ALSTMFCNRegressor,
@@ -24,6 +26,7 @@ from skts.models.mlstmfcn import (
     MLSTMFCNClassifier,
     MLSTMFCNRegressor,
 )
+from skts.models.resnet import ResNetClassifier, ResNetRegressor
 from skts.models.selstmfcn import SELSTMFCNClassifier, SELSTMFCNRegressor
 from skts.saving import load, save
 from skts.version import __version__ as __version__
@@ -41,6 +44,10 @@ __all__ = [
     "ConvLSTMRegressor",
     "FCNClassifier",
     "FCNRegressor",
+    "InceptionClassifier",
+    "InceptionRegressor",
+    "LITEClassifier",
+    "LITERegressor",
     "LSTMALSTMClassifier",
     "LSTMALSTMRegressor",
     "LSTMClassifier",
@@ -51,6 +58,8 @@ __all__ = [
     "MALSTMFCNRegressor",
     "MLSTMFCNClassifier",
     "MLSTMFCNRegressor",
+    "ResNetClassifier",
+    "ResNetRegressor",
     "SELSTMFCNClassifier",
     "SELSTMFCNRegressor",
     "SeedEnsembleClassifier",

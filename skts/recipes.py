@@ -13,6 +13,8 @@ __all__ = [
     "columbia2024",
     "columbia2024_refined",
     "columbia2024_replication",
+    "dl4tsc2019",
+    "inceptiontime2020",
     "karim2017",
     "karim2017_refined",
     "swartz2025",
@@ -68,3 +70,18 @@ swartz2025 = _ADAM | {
     "lr_schedule": None,
     "oversample": True,
 }
+
+#: Ismail Fawaz et al., the review, for ResNet. Its batches have a tenth of the training series, 16
+#: at most: of fewer than 160 series set ``batch_size=n // 10``.
+dl4tsc2019 = _ADAM | {
+    "max_epochs": 1500,
+    "batch_size": 16,
+    "lr_schedule": "plateau",
+    "plateau_factor": 0.5,
+    "plateau_patience": 50,
+    "min_lr": 1e-4,
+    "restore_best": "train_loss",
+}
+
+#: Ismail Fawaz et al., InceptionTime, and those after it: H-InceptionTime and LITETime.
+inceptiontime2020 = dl4tsc2019 | {"batch_size": 64}

@@ -34,7 +34,7 @@ SLOW_LEARNERS = {
 
 #: Widths that small networks have a sixteenth of, 8 at least: the checks ask how an estimator
 #: behaves, not how well it predicts.
-NARROWED = ("filters", "n_hidden")
+NARROWED = ("filters", "n_filters", "n_hidden")
 
 #: Fewer optimiser steps for scikit-learn's checks of those that are not slow learners.
 FAST_TRAINING = {"classifier": {"batch_size": 50, "lr": 2e-2}, "regressor": {}}

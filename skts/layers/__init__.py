@@ -10,6 +10,7 @@ from skts.layers.common import (
     check_one_each,
     check_one_of,
     glorot_,
+    masked,
     padding_mask,
     repr_of,
 )
@@ -19,7 +20,10 @@ from skts.layers.convolution import (
     ConvBlock,
     ConvBranch,
     HalvingPool,
+    HybridFilters,
     SameConv,
+    SamePool,
+    SeparableConv,
     SqueezeExcite,
     Window,
     mean_over_time,

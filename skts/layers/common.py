@@ -71,3 +71,8 @@ def padding_mask(lengths, n_timepoints):
         lengths (B,) -> (B, 1, T)
     """
     return torch.arange(n_timepoints, device=lengths.device) < lengths[:, None, None]
+
+
+def masked(x, mask):
+    """`x` with zeros where the mask is False; `x` itself where there is no mask."""
+    return x if mask is None else x * mask

@@ -4,17 +4,23 @@ from skts.models.alstm import ALSTM, LSTMALSTM, SequenceLSTM
 from skts.models.cnn_lstm import CNN, LSTM
 from skts.models.convlstm import ConvLSTM
 from skts.models.fcn import FCN
+from skts.models.inception import Inception
+from skts.models.lite import LITE
 from skts.models.lstmfcn import LSTMFCN
+from skts.models.resnet import ResNet
 from skts.models.selstmfcn import SELSTMFCN
 
 __all__ = [
     "ALSTM",
     "CNN",
     "FCN",
+    "LITE",
     "LSTM",
     "LSTMALSTM",
     "LSTMFCN",
     "SELSTMFCN",
     "ConvLSTM",
+    "Inception",
+    "ResNet",
     "SequenceLSTM",
 ]

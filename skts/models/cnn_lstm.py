@@ -21,6 +21,7 @@ from skts.layers import (
     glorot_,
     in_float32,
     init_recurrent,
+    masked,
     padding_mask,
     repr_of,
 )
@@ -65,8 +66,7 @@ class AttentionBlock(nn.Module):
             x = x + self.dropout(self.attention(self.norm(x), mask))
         else:
             x = x + self.norm(self.dropout(self.attention(x, mask)))
-        x = x.transpose(1, 2)
-        return x if mask is None else x * mask
+        return masked(x.transpose(1, 2), mask)
 
 
 class HiddenHead(nn.Module):
@@ -173,12 +173,12 @@ class CNN(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
-        x = x if mask is None else x * mask
+        x = masked(x, mask)
         if self.attention == "before":
             x = self.attend(x, mask)
         for conv in self.convs:
             x = F.relu(conv(x))
-            x = x if mask is None else x * mask
+            x = masked(x, mask)
             x = self.halve(x)
             if lengths is not None:
                 lengths = (lengths // 2).clamp(min=1)
@@ -265,12 +265,12 @@ class LSTM(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
-        x = x if mask is None else x * mask
+        x = masked(x, mask)
         if self.attention == "before":
             x = self.attend(x, mask)
         states, _ = in_float32(self.rnn, x.transpose(1, 2))  # (B, T, C) -> (B, T, n_cells)
         x = states.transpose(1, 2)
-        x = x if mask is None else x * mask
+        x = masked(x, mask)
         if self.attention == "after":
             x = self.attend(x, mask)
         return self.head(x, mask)

@@ -21,6 +21,7 @@ from skts.explain.layers import ATTENTION, CONVOLUTION
 from skts.explain.times import step_times
 from skts.layers import (
     AverageOverTime,
+    HybridFilters,
     Linear,
     SameConv,
     SelfAttention,
@@ -33,7 +34,7 @@ from skts.plotting import plot_attention, plot_filter
 from tests.networks import option_variants
 from tests.settings import small
 
-N_TIMES = 41
+N_TIMES = 141  # more than any step reads
 X = np.random.default_rng(0).normal(size=(6, 3, N_TIMES))
 Y = np.arange(6) % 2
 KERNELS = {"kernel_sizes": (4, 3), "filters": (8, 8), "conv_channels": (4, 4)}
@@ -64,6 +65,8 @@ def made_local(net):
             nn.init.zeros_(module.excite.weight.detach())
         elif isinstance(module, SelfAttention):
             nn.init.zeros_(module.out.weight.detach())
+        elif isinstance(module, HybridFilters):
+            module.kernel.fill_(0.1)
     return net
 
 
@@ -151,9 +154,9 @@ class TestPooled:
 
     def test_attention_is_drawn_over_time_points(self):
         est = fitted(skts.CNNClassifier, attention="after")  # kernels of 4 and 3
-        assert attention_times(est, X).tolist() == (2 + 4 * np.arange(10)).tolist()
+        assert attention_times(est, X).tolist() == (2 + 4 * np.arange(N_TIMES // 4)).tolist()
         ax = plot_attention(est, X)
-        assert ax.images[0].get_extent() == [0, 40, 40, 0]
+        assert ax.images[0].get_extent() == [0, N_TIMES - 1, N_TIMES - 1, 0]
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("time point that is looked at", "time point")
 
     @pytest.mark.parametrize("n_channels", [1, 3])
@@ -279,6 +282,6 @@ class TestOwnNetworks:
     def test_what_lies_beside_the_way_need_not_be_known(self):
         mean = Function(lambda x: x[:, :, ::2].mean(dim=2, keepdim=True))
         est = of(Beside([conv(3, 4), nn.Sequential(conv(3, 1), mean)])).fit(X, Y)
-        assert filter_times(est, X).tolist() == (1.5 + np.arange(38)).tolist()
+        assert filter_times(est, X).tolist() == (1.5 + np.arange(N_TIMES - 3)).tolist()
         with pytest.raises(ValueError, match="does not tell"):
             class_activation_maps(est, X)

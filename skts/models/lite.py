@@ -17,6 +17,8 @@ from skts.layers import (
 )
 from skts.params import Params, integer, param
 
+DILATIONS = (2, 4)
+
 
 class LITE(nn.Module):
     """Learnt and fixed filters side by side, two separable convolutions, average over time.
@@ -31,6 +33,8 @@ class LITE(nn.Module):
         Filters of each convolution.
     kernel_size : int
         The longest kernel, in time points; the others have the half and a quarter of it.
+    dilations : tuple of two int
+        Of the separable convolutions.
 
     Examples
     --------
@@ -41,7 +45,13 @@ class LITE(nn.Module):
     """
 
     def __init__(
-        self, n_channels: int, n_outputs: int, *, n_filters: int = 32, kernel_size: int = 40
+        self,
+        n_channels: int,
+        n_outputs: int,
+        *,
+        n_filters: int = 32,
+        kernel_size: int = 40,
+        dilations: tuple[int, int] = DILATIONS,
     ):
         super().__init__()
         sizes = [kernel_size, kernel_size // 2, kernel_size // 4]
@@ -53,8 +63,8 @@ class LITE(nn.Module):
         self.norm = BatchNorm(width, relu=True)
         self.separables = nn.ModuleList(
             [
-                SeparableConv(width, n_filters, sizes[1], dilation=2),
-                SeparableConv(n_filters, n_filters, sizes[2], dilation=4),
+                SeparableConv(width, n_filters, sizes[1], dilation=dilations[0]),
+                SeparableConv(n_filters, n_filters, sizes[2], dilation=dilations[1]),
             ]
         )
         self.norms = nn.ModuleList(BatchNorm(n_filters, relu=True) for _ in self.separables)
@@ -86,7 +96,10 @@ class _LITEParams(Params):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        return LITE(n_channels, n_outputs, **self._architecture())
+        # NOTE[DIFF]: an even kernel has no tap in its middle. On series of fewer than 8 time points
+        # the nearest ones would lie beyond the ends, and the network would read nothing.
+        dilations = tuple(min(dilation, max(1, n_timepoints // 2)) for dilation in DILATIONS)
+        return LITE(n_channels, n_outputs, dilations=dilations, **self._architecture())
 
 
 class LITEClassifier(_LITEParams, SeriesClassifier):

@@ -1,5 +1,5 @@
 """What every estimator does: fit, predict and the fitted attributes, written once."""
 
-from skts.base.classifier import ProbabilisticClassifier, SeriesClassifier
-from skts.base.estimator import SeriesEstimator
-from skts.base.regressor import SeriesRegressor
+from skts.base.classifier import NetworkClassifier, ProbabilisticClassifier, SeriesClassifier
+from skts.base.estimator import GradientTrained, SeriesEstimator
+from skts.base.regressor import NetworkRegressor, SeriesRegressor

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import column_or_1d
 
-from skts.base.estimator import SeriesEstimator
+from skts.base.estimator import GradientTrained, SeriesEstimator
 from skts.training.net import ClassifierNet
-from skts.training.options import ClassifierTrainingParams
+from skts.training.options import ClassParams
 from skts.training.train import (
     oversampled,
     weight_of_each_class,
@@ -66,68 +66,10 @@ class ProbabilisticClassifier(ClassifierMixin):
         return self.classes_[probabilities.argmax(axis=1)]
 
 
-class SeriesClassifier(ProbabilisticClassifier, SeriesEstimator, ClassifierTrainingParams):
-    """Abstract base of the classifiers."""
+class NetworkClassifier(ProbabilisticClassifier, SeriesEstimator, ClassParams):
+    """Abstract base of the classifiers, however their network is trained."""
 
-    _auto_target_loss = 0.1
     _fitted_attributes = (("classes_ : ndarray of shape (n_classes,)", "The labels, sorted."),)
-    _example = """\
->>> from skts import {name}
->>> from skts.datasets import load_ucr
->>> X, y = load_ucr("ItalyPowerDemand", split="train")
->>> clf = {name}(max_epochs=2, random_state=0).fit(X, y)
->>> clf.predict_proba(X).shape
-(67, 2)"""
-
-    def partial_fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
-    ) -> Self:
-        """Train for one more epoch, on these series, at the constant learning rate `lr`.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`; the weights are taken as they come, not scaled.
-        classes : array-like of shape (n_classes,), optional
-            All labels that will ever come; required in the first call.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            As in `fit`, and where an option is set that needs a whole training run:
-            `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds`,
-            `checkpoint_dir` or ``class_weight="balanced"``.
-        """
-        self._check_partial_fit_options()
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight must not be 'balanced' in partial_fit, which never sees all "
-                "labels: pass a dict of weights, or sample_weight"
-            )
-        fitted = "net_" in vars(self)
-        if classes is not None:
-            if np.ma.is_masked(classes):
-                raise ValueError("classes must hold no masked label: pass classes.compressed()")
-            classes = column_or_1d(classes)
-        if not fitted and classes is None:
-            raise ValueError(
-                "classes must be passed on the first call to partial_fit: all labels that "
-                "will ever come, got None"
-            )
-        if fitted and classes is not None and set(classes) != set(self.classes_):
-            raise ValueError(
-                f"classes must be {self.classes_.tolist()}, those of the first call, got "
-                f"{classes.tolist()}. Leave classes out, or start with a new estimator."
-            )
-        return self._fit(X, y, sample_weight, one_epoch=True, labels=classes)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Probability of each class.
@@ -185,3 +127,66 @@ class SeriesClassifier(ProbabilisticClassifier, SeriesEstimator, ClassifierTrain
             part and part._replace(weight=part.weight * per_class[part.target])
             for part in (data, valid)
         )
+
+
+class SeriesClassifier(NetworkClassifier, GradientTrained):
+    """Abstract base of the classifiers whose network is trained by gradient."""
+
+    _auto_target_loss = 0.1
+    _example = """\
+>>> from skts import {name}
+>>> from skts.datasets import load_ucr
+>>> X, y = load_ucr("ItalyPowerDemand", split="train")
+>>> clf = {name}(max_epochs=2, random_state=0).fit(X, y)
+>>> clf.predict_proba(X).shape
+(67, 2)"""
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Train for one more epoch, on these series, at the constant learning rate `lr`.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; the weights are taken as they come, not scaled.
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever come; required in the first call.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and where an option is set that needs a whole training run:
+            `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds`,
+            `checkpoint_dir` or ``class_weight="balanced"``.
+        """
+        self._check_partial_fit_options()
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight must not be 'balanced' in partial_fit, which never sees all "
+                "labels: pass a dict of weights, or sample_weight"
+            )
+        fitted = "net_" in vars(self)
+        if classes is not None:
+            if np.ma.is_masked(classes):
+                raise ValueError("classes must hold no masked label: pass classes.compressed()")
+            classes = column_or_1d(classes)
+        if not fitted and classes is None:
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels that "
+                "will ever come, got None"
+            )
+        if fitted and classes is not None and set(classes) != set(self.classes_):
+            raise ValueError(
+                f"classes must be {self.classes_.tolist()}, those of the first call, got "
+                f"{classes.tolist()}. Leave classes out, or start with a new estimator."
+            )
+        return self._fit(X, y, sample_weight, one_epoch=True, labels=classes)

@@ -19,7 +19,7 @@ from skts.input.validation import (
 from skts.training.batches import SeriesDataset
 from skts.training.interrupts import unchanged_on_error
 from skts.training.net import History
-from skts.training.options import SeriesTrainingParams
+from skts.training.options import InputParams, NetworkParams, SeriesTrainingParams
 from skts.training.train import (
     TrainingData,
     draw_seed,
@@ -28,17 +28,13 @@ from skts.training.train import (
 )
 
 
-class SeriesEstimator(SeriesTrainingParams, PersistentNetwork, BaseEstimator, ABC):
-    """Abstract base: what classifiers and regressors share."""
+class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimator, ABC):
+    """Abstract base: what classifiers and regressors share, however their network is trained."""
 
     _fitted_attributes: ClassVar[tuple] = (
         (
             "net_ : skorch.NeuralNet",
             "The fitted skorch net; ``net_.module_`` is the torch module.",
-        ),
-        (
-            "history_ : skorch.history.History",
-            "Losses, durations and learning rates, epoch by epoch; single batches are not kept.",
         ),
         ("n_channels_in_ : int", "Channels of the training series."),
         ("n_timepoints_in_ : int", "Time points of the longest training series."),
@@ -83,9 +79,12 @@ class SeriesEstimator(SeriesTrainingParams, PersistentNetwork, BaseEstimator, AB
         """Both parts of the training data after the options that act on classes."""
         return data, valid
 
-    @property
-    def history_(self) -> History:
-        return self.net_.history
+    @abstractmethod
+    def _trained(self, data, previous, one_epoch):
+        """The skorch net trained on checked data; `previous` is the net to go on from, or None."""
+
+    def _net_to_go_on_from(self):
+        """That of the last fit where the options say that `fit` starts from it, else None."""
 
     def _new_network(self):
         return self._network(self.n_channels_in_, self.n_timepoints_in_, self._n_outputs())
@@ -127,7 +126,7 @@ class SeriesEstimator(SeriesTrainingParams, PersistentNetwork, BaseEstimator, AB
     def _fit(self, X, y, sample_weight, *, one_epoch=False, labels=None):
         with unchanged_on_error(self):
             self._check_options()
-            previous = vars(self).get("net_") if one_epoch or self.warm_start else None
+            previous = vars(self).get("net_") if one_epoch else self._net_to_go_on_from()
             if previous is not None:
                 check_goes_on(self)
             values, lengths = check_series(self, X, reset=previous is None)
@@ -143,6 +142,41 @@ class SeriesEstimator(SeriesTrainingParams, PersistentNetwork, BaseEstimator, AB
             data = data._replace(target=self._encoded(data.target))
             self.net_ = self._trained(data, previous, one_epoch)
         return self
+
+    def _outputs(self, X):
+        """What the fitted net predicts, (n, n_outputs)."""
+        check_is_fitted(self)
+        values, lengths = check_series(self, X, reset=False)
+        with torch_defaults(), out_of_memory_named(self.net_.batch_size):
+            place = {"device": self.net_.device, "memory_limit": self.memory_limit}
+            outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
+        finite = np.isfinite(outputs).all(axis=1)
+        if not finite.all():
+            raise ValueError(
+                f"the network gives no finite number for {(~finite).sum()} series of X, the first "
+                f"of them series {finite.argmin()}, with values up to "
+                f"{np.abs(values[finite.argmin()]).max():.3g}. Bring X to the scale of the "
+                "training series, or fit with normalize='series'."
+            )
+        return outputs
+
+
+class GradientTrained(SeriesEstimator, SeriesTrainingParams):
+    """Abstract base of the estimators whose network is trained by gradient."""
+
+    _fitted_attributes: ClassVar[tuple] = (
+        (
+            "history_ : skorch.history.History",
+            "Losses, durations and learning rates, epoch by epoch; single batches are not kept.",
+        ),
+    )
+
+    @property
+    def history_(self) -> History:
+        return self.net_.history
+
+    def _net_to_go_on_from(self):
+        return vars(self).get("net_") if self.warm_start else None
 
     def _trained(self, data, previous, one_epoch):
         seed = draw_seed(self.random_state)
@@ -163,20 +197,3 @@ class SeriesEstimator(SeriesTrainingParams, PersistentNetwork, BaseEstimator, AB
             previous=previous,
             one_epoch=one_epoch,
         )
-
-    def _outputs(self, X):
-        """What the fitted net predicts, (n, n_outputs)."""
-        check_is_fitted(self)
-        values, lengths = check_series(self, X, reset=False)
-        with torch_defaults(), out_of_memory_named(self.net_.batch_size):
-            place = {"device": self.net_.device, "memory_limit": self.memory_limit}
-            outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
-        finite = np.isfinite(outputs).all(axis=1)
-        if not finite.all():
-            raise ValueError(
-                f"the network gives no finite number for {(~finite).sum()} series of X, the first "
-                f"of them series {finite.argmin()}, with values up to "
-                f"{np.abs(values[finite.argmin()]).max():.3g}. Bring X to the scale of the "
-                "training series, or fit with normalize='series'."
-            )
-        return outputs

@@ -37,8 +37,51 @@ def as_python(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-class TrainingParams(Params):
-    """The training options that every estimator has."""
+class NetworkParams(Params):
+    """The options of every estimator that has a network, however it is trained."""
+
+    device: str = param(
+        default="auto",
+        rule=DEVICE,
+        group="device and speed",
+        doc="'auto' takes CUDA where torch sees it, else the CPU.",
+    )
+    memory_limit: int | None = param(
+        default=None,
+        rule=integer(0),
+        group="device and speed",
+        doc="Bytes of series that are put on the device at once. More than that stay where they "
+        "are and go there batch by batch. None: a third of what a CUDA device has free; on the CPU "
+        "without limit, but for a float32 memmap, of which an eighth of this machine's memory.",
+    )
+    random_state: int | np.random.RandomState | None = param(
+        default=None,
+        rule=integer(0, 2**32 - 1),
+        group="bookkeeping",
+        doc="Seed of all that is drawn: weights, order of the batches, dropout, validation "
+        "split. An int makes a fit repeatable to the bit on the same CPU, as long as no other "
+        "thread draws from torch's global generator meanwhile: a process has one.",
+    )
+
+    def _architecture(self):
+        """The options of the architecture, as a network takes them: plain Python numbers.
+
+        A plain annotation that a subclass adds to an estimator with a network is its own affair.
+        """
+        makers = {"_network", "_sequence_network"}
+        maker = next(cls for cls in type(self).__mro__ if makers & vars(cls).keys())
+        known = {field.name for field in dataclasses.fields(maker)}
+        names = [
+            field.name
+            for field in dataclasses.fields(self)
+            if group_of(field) == "architecture"
+            and (field.name in known or "rule" in field.metadata)
+        ]
+        return {name: as_python(getattr(self, name)) for name in names}
+
+
+class TrainingParams(NetworkParams):
+    """The options of training by gradient."""
 
     _auto_target_loss: ClassVar[float]
 
@@ -142,12 +185,6 @@ class TrainingParams(Params):
         group="stopping and validation",
         doc="Keep the weights of the epoch where this loss was lowest; None keeps the last.",
     )
-    device: str = param(
-        default="auto",
-        rule=DEVICE,
-        group="device and speed",
-        doc="'auto' takes CUDA where torch sees it, else the CPU.",
-    )
     precision: Literal["float32", "bfloat16", "auto"] = param(
         default="float32",
         group="device and speed",
@@ -156,14 +193,6 @@ class TrainingParams(Params):
         "capability 8 and above, and on CPUs with native instructions for it where the network is "
         "measured to be faster so. 'float32' leaves torch's own switches of TF32 on CUDA as they "
         "are.",
-    )
-    memory_limit: int | None = param(
-        default=None,
-        rule=integer(0),
-        group="device and speed",
-        doc="Bytes of series that are put on the device at once. More than that stay where they "
-        "are and go there batch by batch. None: a third of what a CUDA device has free; on the CPU "
-        "without limit, but for a float32 memmap, of which an eighth of this machine's memory.",
     )
     compile: bool = param(
         default=False,
@@ -196,30 +225,6 @@ class TrainingParams(Params):
         doc="1 shows a progress bar on stderr: epochs of those up to the end of the cycle, loss, "
         "remaining time; and behind it why training ended ahead of its last epoch.",
     )
-    random_state: int | np.random.RandomState | None = param(
-        default=None,
-        rule=integer(0, 2**32 - 1),
-        group="bookkeeping",
-        doc="Seed of the weights, the order of the batches, dropout and the validation split. An "
-        "int makes a fit repeatable to the bit on the same CPU, as long as no other thread draws "
-        "from torch's global generator meanwhile: a process has one.",
-    )
-
-    def _architecture(self):
-        """The options of the architecture, as a network takes them: plain Python numbers.
-
-        A plain annotation that a subclass adds to an estimator with a network is its own affair.
-        """
-        makers = {"_network", "_sequence_network"}
-        maker = next(cls for cls in type(self).__mro__ if makers & vars(cls).keys())
-        known = {field.name for field in dataclasses.fields(maker)}
-        names = [
-            field.name
-            for field in dataclasses.fields(self)
-            if group_of(field) == "architecture"
-            and (field.name in known or "rule" in field.metadata)
-        ]
-        return {name: as_python(getattr(self, name)) for name in names}
 
     def _check_options(self):
         super()._check_options()
@@ -240,19 +245,9 @@ class TrainingParams(Params):
             )
 
 
-class SeriesTrainingParams(TrainingParams):
-    """The training options of estimators of whole series."""
+class InputParams(Params):
+    """How series are read."""
 
-    _divergence_remedy = " or bring the series to a common scale (normalize='series')"
-
-    recompute_norms: bool = param(
-        default=True,
-        group="optimisation",
-        doc="Replace the running averages of batch normalisation, once training has ended, by "
-        "those over all training series (Wu and Johnson, 2021). Not done in `partial_fit`, nor "
-        "where `restore_best` or `fine_tune_rounds` chose the weights of an epoch, which were "
-        "judged with the averages of that epoch.",
-    )
     normalize: Literal["series"] | None = param(
         default=None,
         group="classes and input",
@@ -264,6 +259,21 @@ class SeriesTrainingParams(TrainingParams):
         group="classes and input",
         doc="What to do with NaN: an error, or linear interpolation in time (the nearest value "
         "beyond the ends).",
+    )
+
+
+class SeriesTrainingParams(TrainingParams):
+    """The options of training by gradient on whole series."""
+
+    _divergence_remedy = " or bring the series to a common scale (normalize='series')"
+
+    recompute_norms: bool = param(
+        default=True,
+        group="optimisation",
+        doc="Replace the running averages of batch normalisation, once training has ended, by "
+        "those over all training series (Wu and Johnson, 2021). Not done in `partial_fit`, nor "
+        "where `restore_best` or `fine_tune_rounds` chose the weights of an epoch, which were "
+        "judged with the averages of that epoch.",
     )
     warm_start: bool = param(
         default=False,
@@ -288,8 +298,8 @@ class SeriesTrainingParams(TrainingParams):
                 )
 
 
-class ClassifierTrainingParams(SeriesTrainingParams):
-    """The training options that only make sense for classes."""
+class ClassParams(Params):
+    """The options that only make sense for classes."""
 
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = param(
         default=None,

@@ -53,8 +53,7 @@ def net_with_weights(options, make_net, network, weights, epochs, optimizer):
             "changed since fit must be set back"
         )
     with seeded(0, device):  # what is drawn is not kept
-        n_epochs = int(options.max_epochs)
-        net = made_net(options, make_net, network, device, [], max_epochs=n_epochs)
+        net = made_net(options, make_net, network, device)
     if optimizer is not None:
         check_optimizer_state(optimizer, net.module_.parameters())
     net.take_weights(weights, epochs, optimizer)

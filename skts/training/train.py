@@ -26,7 +26,7 @@ from skts.training.callbacks import DivergenceCheck, callbacks_of
 from skts.training.checkpoint import Checkpoint
 from skts.training.interrupts import call_after_fit
 from skts.training.norms import recompute_norms
-from skts.training.options import as_python
+from skts.training.options import TrainingParams, as_python
 from skts.version import __version__
 
 PAPER_DECAY = 2 ** (-1 / 3)  # Karim et al.: each reduction of the learning rate
@@ -237,19 +237,19 @@ def shapes_of(network):
         return {name: weight.shape for name, weight in network().state_dict().items()}
 
 
-def made_net(options, make_net, network, device, callbacks, *, max_epochs):
+def made_net(options, make_net, network, device, callbacks=(), *, max_epochs=None):
     """The skorch net around a new network, ready to be trained or given weights."""
-    net = make_net(
-        network(),
-        lr=options.lr,
-        max_epochs=max_epochs,
-        batch_size=int(options.batch_size),
-        device=str(device),
-        autocast=autocast_dtype(options.precision, device, options._fast_in_bfloat16),
-        compile=bool(options.compile),
-        callbacks=callbacks,
-        **_optimizer_arguments(options, device),
-    ).initialize()
+    arguments = {}
+    if isinstance(options, TrainingParams):
+        arguments = {
+            "lr": options.lr,
+            "max_epochs": int(options.max_epochs) if max_epochs is None else max_epochs,
+            "batch_size": int(options.batch_size),
+            "autocast": autocast_dtype(options.precision, device, options._fast_in_bfloat16),
+            "compile": bool(options.compile),
+            **_optimizer_arguments(options, device),
+        }
+    net = make_net(network(), device=str(device), callbacks=callbacks, **arguments).initialize()
     net.architecture_ = options._architecture()  # however the options change later
     return net
 

@@ -12,6 +12,7 @@ from skts.models.alstm import (
 from skts.models.cnn_lstm import CNNClassifier, CNNRegressor, LSTMClassifier, LSTMRegressor
 from skts.models.convlstm import ConvLSTMClassifier, ConvLSTMRegressor
 from skts.models.fcn import FCNClassifier, FCNRegressor
+from skts.models.hydra import HydraMiniRocketClassifier, HydraMiniRocketRegressor
 from skts.models.inception import InceptionClassifier, InceptionRegressor
 from skts.models.lite import LITEClassifier, LITERegressor
 from skts.models.lstmfcn import (
@@ -44,6 +45,8 @@ __all__ = [
     "ConvLSTMRegressor",
     "FCNClassifier",
     "FCNRegressor",
+    "HydraMiniRocketClassifier",
+    "HydraMiniRocketRegressor",
     "InceptionClassifier",
     "InceptionRegressor",
     "LITEClassifier",

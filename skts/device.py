@@ -135,16 +135,21 @@ def seeded(seed, device):
 
 
 @contextlib.contextmanager
-def out_of_memory_named(batch_size):
-    """Turn torch's out-of-memory errors into a MemoryError that names the remedy."""
+def out_of_memory_named(batch_size=None):
+    """Turn torch's out-of-memory errors into a MemoryError that names the remedy.
+
+    `batch_size` is that option, where there is one to lower.
+    """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+        where, lower = "", ""
+        if batch_size is not None:
+            where, lower = f" with batch_size={batch_size}", "lower batch_size, "
         raise MemoryError(
-            f"memory ran out with batch_size={batch_size}: lower batch_size, use smaller filters, "
-            "or shorten the series."
+            f"memory ran out{where}: {lower}use a smaller network, or shorten the series."
         ) from error
 
 

@@ -3,3 +3,4 @@
 from skts.base.classifier import NetworkClassifier, ProbabilisticClassifier, SeriesClassifier
 from skts.base.estimator import GradientTrained, SeriesEstimator
 from skts.base.regressor import NetworkRegressor, SeriesRegressor
+from skts.base.ridge import RidgeHeadClassifier, RidgeHeadRegressor

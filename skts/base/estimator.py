@@ -147,7 +147,7 @@ class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimat
         """What the fitted net predicts, (n, n_outputs)."""
         check_is_fitted(self)
         values, lengths = check_series(self, X, reset=False)
-        with torch_defaults(), out_of_memory_named(self.net_.batch_size):
+        with torch_defaults(), out_of_memory_named(self.get_params().get("batch_size")):
             place = {"device": self.net_.device, "memory_limit": self.memory_limit}
             outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
         finite = np.isfinite(outputs).all(axis=1)

@@ -4,6 +4,7 @@ from skts.models.alstm import ALSTM, LSTMALSTM, SequenceLSTM
 from skts.models.cnn_lstm import CNN, LSTM
 from skts.models.convlstm import ConvLSTM
 from skts.models.fcn import FCN
+from skts.models.hydra import HydraMiniRocket
 from skts.models.inception import Inception
 from skts.models.lite import LITE
 from skts.models.lstmfcn import LSTMFCN
@@ -20,6 +21,7 @@ __all__ = [
     "LSTMFCN",
     "SELSTMFCN",
     "ConvLSTM",
+    "HydraMiniRocket",
     "Inception",
     "ResNet",
     "SequenceLSTM",

@@ -1,0 +1,50 @@
+"""What estimators do whose network has fixed features and a head of ridge regression."""
+
+from collections.abc import Sequence
+
+from skts.base.classifier import NetworkClassifier
+from skts.base.estimator import SeriesEstimator
+from skts.base.regressor import NetworkRegressor
+from skts.params import param, real, sequence_of
+from skts.training.ridge import train_by_ridge
+from skts.training.train import draw_seed
+
+
+class RidgeTrained(SeriesEstimator):
+    """Abstract base of both."""
+
+    alphas: Sequence[float] = param(
+        default=(1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3),
+        rule=sequence_of(real(0, open_low=True)),
+        group="optimisation",
+        doc="Strengths of the regularisation; the best on series left out one at a time is taken.",
+    )
+
+    def _trained(self, data, previous, one_epoch):
+        seed = draw_seed(self.random_state)
+        data, _ = self._balanced(data, None, seed)
+        return train_by_ridge(self, self._new_network, data, make_net=self._make_net, seed=seed)
+
+
+class RidgeHeadClassifier(NetworkClassifier, RidgeTrained):
+    """Abstract base of the classifiers of that kind."""
+
+    _example = """\
+>>> from skts import {name}
+>>> from skts.datasets import load_ucr
+>>> X, y = load_ucr("ItalyPowerDemand", split="train")
+>>> clf = {name}(random_state=0).fit(X, y)
+>>> clf.predict_proba(X).shape
+(67, 2)"""
+
+
+class RidgeHeadRegressor(NetworkRegressor, RidgeTrained):
+    """Abstract base of the regressors of that kind."""
+
+    _example = """\
+>>> from skts import {name}
+>>> from skts.datasets import load_ucr
+>>> X, _ = load_ucr("ItalyPowerDemand", split="train")
+>>> reg = {name}(random_state=0).fit(X[:, :-1], X[:, -1])
+>>> reg.predict(X[:, :-1]).shape
+(67,)"""

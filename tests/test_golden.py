@@ -33,6 +33,7 @@ NETWORKS = {
     "Inception": (models.Inception, (2,), {}),
     "H-Inception": (models.Inception, (2,), {"hybrid": True}),
     "LITE": (models.LITE, (2,), {}),
+    "Hydra beside MiniRocket": (models.HydraMiniRocket, (20, 2), {}),
     "sequence LSTM": (models.SequenceLSTM, (2,), {}),
     "ALSTM": (models.ALSTM, (2,), {}),
     "combination 1": (models.LSTMALSTM, (2,), {"combination": "parallel"}),

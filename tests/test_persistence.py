@@ -35,7 +35,7 @@ from skts.persistence.files import digest_of, read_file, write_file
 from skts.persistence.storable import ENTRY
 from skts.training.callbacks import Progress
 from tests.entries import check_every_part, parts_of
-from tests.settings import small
+from tests.settings import is_solved, small
 
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.array(["no", "yes"])[np.arange(20) % 2]
@@ -97,8 +97,10 @@ def test_everything_fitted_comes_back(cls, tmp_path):
         assert vars(its).keys() == vars(member).keys()
         for name in vars(member).keys() - {"net_"}:
             assert repr(getattr(its, name)) == repr(getattr(member, name)), name
-        losses = member.history_[:, ("epoch", "train_loss", "dur")]
-        assert its.history_[:, ("epoch", "train_loss", "dur")] == losses
+        assert is_solved(type(member)) == (not member.net_.history)
+        for epoch, its_epoch in zip(member.net_.history, its.net_.history, strict=True):
+            for name in ("epoch", "train_loss", "dur"):
+                assert its_epoch[name] == epoch[name]
         assert not its.net_.module_.training
 
 
@@ -192,7 +194,7 @@ class TestTrainingGoesOn:
                 np.testing.assert_array_equal(outputs(one.partial_fit(X, Y), X), expected)
         np.testing.assert_array_equal(outputs(chained, X), expected)
 
-    @pytest.mark.parametrize("cls", CLASSES)
+    @pytest.mark.parametrize("cls", [p for p in CLASSES if not is_solved(p.values[0])])
     def test_of_every_estimator(self, cls, tmp_path):
         est = fitted(cls)
         again = through_a_file(est, tmp_path)

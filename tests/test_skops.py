@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skts
 from skts.training.callbacks import Progress
-from tests.settings import small
+from tests.settings import is_solved, small
 from tests.test_persistence import CLASSES, X, Y, fitted, outputs
 
 
@@ -27,7 +27,7 @@ def test_the_estimator_is_all_there_is_to_trust(cls):
     }
     again = sio.loads(content, trusted=sio.get_untrusted_types(data=content))
     np.testing.assert_array_equal(outputs(again, X[:, 0]), outputs(pipeline, X[:, 0]))
-    if "SeedEnsemble" not in cls.__name__:
+    if "SeedEnsemble" not in cls.__name__ and not is_solved(cls):
         assert again[-1].history_[:, "train_loss"] == pipeline[-1].history_[:, "train_loss"]
 
 

@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import get_tags
 
 from skts.base import SeriesEstimator
+from skts.base.ridge import RidgeTrained
 from skts.discovery import all_estimators
 from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
 from skts.models.fcn import FCNClassifier, FCNRegressor
@@ -98,7 +99,9 @@ def adapted_class(wrapped, base, tags, example, **defaults):
     `defaults` take the place of those in skts.
     """
     options = "max_epochs=2, random_state=0"
-    if issubclass(wrapped, ENSEMBLES):
+    if issubclass(wrapped, RidgeTrained):
+        options = "random_state=0"
+    elif issubclass(wrapped, ENSEMBLES):
         options = f"skts.FCN{wrapped.__name__.removeprefix('SeedEnsemble')}({options})"
     example = example.replace("{options}", options)
     attributes = [("estimator_", "The fitted estimator of skts, with its own attributes.")]

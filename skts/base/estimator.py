@@ -31,6 +31,8 @@ from skts.training.train import (
 class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimator, ABC):
     """Abstract base: what classifiers and regressors share, however their network is trained."""
 
+    #: Whether the network's output has a gradient with respect to the series.
+    _is_differentiable = True
     _fitted_attributes: ClassVar[tuple] = (
         (
             "net_ : skorch.NeuralNet",

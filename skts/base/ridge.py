@@ -1,11 +1,8 @@
 """What estimators do whose network has fixed features and a head of ridge regression."""
 
-from collections.abc import Sequence
-
 from skts.base.classifier import NetworkClassifier
 from skts.base.estimator import SeriesEstimator
 from skts.base.regressor import NetworkRegressor
-from skts.params import param, real, sequence_of
 from skts.training.ridge import train_by_ridge
 from skts.training.train import draw_seed
 
@@ -13,14 +10,12 @@ from skts.training.train import draw_seed
 class RidgeTrained(SeriesEstimator):
     """Abstract base of both."""
 
-    alphas: Sequence[float] = param(
-        default=(1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3),
-        rule=sequence_of(real(0, open_low=True)),
-        group="optimisation",
-        doc="Strengths of the regularisation; the best on series left out one at a time is taken.",
-    )
-
     def _trained(self, data, previous, one_epoch):
+        if len(data.target) < 2:
+            raise ValueError(
+                f"{type(self).__name__} leaves series out one at a time: it needs at least 2 "
+                "series, got 1 sample"
+            )
         seed = draw_seed(self.random_state)
         data, _ = self._balanced(data, None, seed)
         return train_by_ridge(self, self._new_network, data, make_net=self._make_net, seed=seed)

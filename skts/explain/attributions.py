@@ -14,6 +14,7 @@ from skts.base import SeriesEstimator
 from skts.device import torch_defaults
 from skts.explain.calls import (
     batches,
+    check_single,
     chosen_columns,
     columns_of,
     output_scale,
@@ -78,7 +79,8 @@ def integrated_gradients(
     TypeError
         Where `estimator` is no single estimator of skts.
     ValueError
-        Where an option is not as described, a label is unknown, or `X` is not as in `fit`.
+        Where an option is not as described, a label is unknown, `X` is not as in `fit`, or the
+        network has no gradient with respect to the series.
     ModuleNotFoundError
         Where captum, which the extra ``explain`` installs, is not there.
 
@@ -104,6 +106,12 @@ def integrated_gradients(
     >>> integrated_gradients(clf, X[:5]).shape
     (5, 1, 24)
     """
+    check_single(estimator)
+    if not estimator._is_differentiable:
+        raise ValueError(
+            f"integrated_gradients needs a network with a gradient: {type(estimator).__name__} "
+            "counts at how many time points a kernel wins. Use occlusion."
+        )
     _check_option("n_steps", n_steps, integer(1))
     missed = []
 

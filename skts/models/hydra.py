@@ -131,7 +131,13 @@ class MiniRocket(nn.Module):
         self.n_features = N_FIXED_KERNELS * sum(self.n_biases)
 
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
-        """Take each kernel's biases from its outputs on one of these series, drawn at random."""
+        """Take each kernel's biases from its outputs on one of these series, drawn at random.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, C, T)
+        lengths : tensor of shape (n,), optional
+        """
         ranks = torch.arange(1, 1 + self.n_features) * GOLDEN_RATIO % 1
         ranks = iter(ranks.split([n for n in self.n_biases for _ in range(N_FIXED_KERNELS)]))
         for i, dilation in enumerate(self.dilations):
@@ -139,8 +145,8 @@ class MiniRocket(nn.Module):
             for kernel, series in enumerate(drawn.tolist()):
                 n = x.shape[2] if lengths is None else int(lengths[series])
                 outputs = self._outputs(x[series : series + 1, :, :n], i, dilation)[0, kernel]
-                at = next(ranks).to(outputs)
-                self.get_buffer(f"biases_{i}")[kernel] = torch.quantile(outputs, at)
+                biases = torch.quantile(outputs.cpu(), next(ranks))
+                self.get_buffer(f"biases_{i}")[kernel].copy_(biases)
 
     def _outputs(self, x, i, dilation):
         """(B, C, T) -> (B, 84, T)"""
@@ -201,11 +207,27 @@ class HydraMiniRocket(nn.Module):
         self.head = Linear(self.hydra.n_features + self.minirocket.n_features, n_outputs)
 
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
-        """Take from training series what is not random."""
+        """Take from training series what is not random.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, C, T)
+        lengths : tensor of shape (n,), optional
+        """
         self.minirocket.learn(x, lengths)
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What the linear layer reads, (B, n_features)."""
+        """What the linear layer reads.
+
+        Parameters
+        ----------
+        x : tensor of shape (B, C, T)
+        lengths : tensor of shape (B,), optional
+
+        Returns
+        -------
+        tensor of shape (B, n_features)
+        """
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         return torch.cat([self.hydra(x, mask), self.minirocket(x, mask)], dim=1)
@@ -221,6 +243,8 @@ class _HydraMiniRocketParams(Params):
         "1779-1805. MiniRocket: the same authors (2021). MiniRocket: a very fast (almost) "
         "deterministic transform for time series classification. KDD, 248-257."
     )
+
+    _is_differentiable = False  # it counts
 
     n_groups: int = param(
         default=64, rule=integer(2), doc="Hydra's groups of kernels at each dilation."

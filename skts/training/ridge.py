@@ -12,6 +12,8 @@ from skts.training.train import made_net
 
 #: Of how many series, at most, a network learns what is not random.
 N_EXAMPLES = 512
+#: Strengths of the regularisation that are tried.
+ALPHAS = [float(alpha) for alpha in np.logspace(-3, 3, 13)]
 #: Where the scale of the logits is looked for, as powers of e.
 LOG_SCALES = (-10.0, 5.0)
 
@@ -26,7 +28,7 @@ def train_by_ridge(options, network, data, *, make_net, seed):
 
     Parameters
     ----------
-    options : NetworkParams with `alphas`
+    options : NetworkParams
     network : callable
         Makes the untrained torch module.
     data : TrainingData
@@ -40,7 +42,7 @@ def train_by_ridge(options, network, data, *, make_net, seed):
         net = made_net(options, make_net, network, device)
         training = data.dataset(device, options.memory_limit)
         net.module_.eval()
-        examples, _ = training[torch.randperm(len(training))[:N_EXAMPLES]]
+        examples, _ = next(iter(Batches(training, N_EXAMPLES, shuffle=True)))
         net.module_.learn(**_read(examples, device))
         features = features_of(net, training)
     weight_of_series = data.weight / data.weight.mean()
@@ -50,12 +52,12 @@ def train_by_ridge(options, network, data, *, make_net, seed):
     mean = np.average(features, axis=0, weights=weight_of_series)
     scale = scale_of(features, mean, weight_of_series)
     features = (features - mean) / scale
-    ridge = RidgeCV(
-        list(options.alphas), scoring="neg_mean_squared_error", store_cv_results=True
-    ).fit(features, targets, sample_weight=weight_of_series)
+    ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True).fit(
+        features, targets, sample_weight=weight_of_series
+    )
     weight, bias = np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
     if is_classes:
-        best = int(np.argmin(np.abs(np.asarray(options.alphas) - ridge.alpha_)))
+        best = ALPHAS.index(ridge.alpha_)
         left_out = ridge.cv_results_.reshape(len(features), n_outputs, -1)[:, :, best]
         sharpness = calibrated_scale(left_out, data.target, weight_of_series)
         weight, bias = sharpness * weight, sharpness * bias

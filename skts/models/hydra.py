@@ -1,6 +1,7 @@
 """Hydra beside MiniRocket (Dempster, Schmidt and Webb, 2021 and 2023)."""
 
 import math
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -26,21 +27,30 @@ def taps(x: Tensor, dilation: int) -> Tensor:
     them then give 0 exactly, and not what rounding leaves.
 
     Shape:
-        (..., T) -> (..., T, 9), zeros beyond both ends
+        (..., T) -> (..., 9, T), zeros beyond both ends
     """
     reach = (N_TAPS - 1) * dilation
     n_timepoints = x.shape[-1]
     padded = F.pad(x, (reach // 2, reach // 2))
     shifted = [padded[..., i * dilation : i * dilation + n_timepoints] for i in range(N_TAPS)]
-    return torch.stack(shifted, dim=-1) - x[..., None]
+    return torch.stack(shifted, dim=-2) - x[..., None, :]
+
+
+def indicator(compare: Callable[..., Tensor], a: Tensor, b: Tensor) -> Tensor:
+    """1.0 where `compare` holds, else 0.0."""
+    if a.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_exporting():
+        return compare(a, b).to(a.dtype)
+    # a third of the time of turning booleans into numbers
+    return compare(a, b, out=a.new_empty(torch.broadcast_shapes(a.shape, b.shape)))
 
 
 class Hydra(nn.Module):
     """Random kernels in groups that compete: how often, and how strongly, each wins.
 
     At every time point the kernel of the greatest output in its group counts that output, and the
-    one of the least output counts one. Half of the groups read the series, half its differences;
-    each group reads a random half of the channels, eight at most.
+    one of the least output counts one; where outputs are equal, as where a series is flat, all of
+    them count. Half of the groups read the series, half its differences; each group reads a random
+    half of the channels, eight at most.
 
     Shape:
         x (B, C, T), mask (B, 1, T) or None -> (B, n_features)
@@ -80,18 +90,15 @@ class Hydra(nn.Module):
     @staticmethod
     def _counts(x, valid, kernels, chosen, dilation):
         if chosen.shape[1] > 1:
-            x = chosen @ x  # (B, G, T)
-        windows = taps(x, dilation)  # (B, G or 1, T, 9)
-        outputs = windows @ kernels.transpose(1, 2)  # (B, G, T, K)
-        greatest, winner = outputs.max(dim=3)
-        loser = outputs.argmin(dim=3)
-        number = torch.arange(kernels.shape[1], device=x.device)
-        wins = (winner[..., None] == number) * (greatest * valid)[..., None]
-        losses = (loser[..., None] == number) & valid[..., None]
-        wins = wins.sum(dim=2).flatten(start_dim=1)  # (B, G * K)
-        losses = losses.sum(dim=2, dtype=x.dtype).flatten(start_dim=1)
-        # the root of 0 has no derivative
-        return [torch.where(n > 0, n.clamp(min=1e-12).sqrt(), 0.0) for n in (wins, losses)]
+            outputs = kernels @ taps(chosen @ x, dilation)  # (B, G, K, T)
+        else:
+            outputs = kernels.flatten(end_dim=1) @ taps(x[:, 0], dilation)
+            outputs = outputs.unflatten(1, kernels.shape[:2])
+        greatest, least = outputs.amax(dim=2, keepdim=True), outputs.amin(dim=2, keepdim=True)
+        valid = valid.to(outputs.dtype)[:, :, None]  # (B, 1, 1, T)
+        wins = (indicator(torch.eq, outputs, greatest) * outputs * valid).sum(dim=3)
+        losses = (indicator(torch.eq, outputs, least) * valid).sum(dim=3)
+        return [n.clamp(min=0).sqrt().flatten(start_dim=1) for n in (wins, losses)]
 
 
 class MiniRocket(nn.Module):
@@ -138,34 +145,36 @@ class MiniRocket(nn.Module):
         x : tensor of shape (n, C, T)
         lengths : tensor of shape (n,), optional
         """
-        ranks = torch.arange(1, 1 + self.n_features) * GOLDEN_RATIO % 1
-        ranks = iter(ranks.split([n for n in self.n_biases for _ in range(N_FIXED_KERNELS)]))
-        for i, dilation in enumerate(self.dilations):
+        if lengths is None:
+            lengths = torch.full((len(x),), x.shape[2], device=x.device)
+        ranks = torch.arange(1, 1 + self.n_features, dtype=torch.float64) * GOLDEN_RATIO % 1
+        ranks = ranks.float().to(x.device)
+        parts = ranks.split([N_FIXED_KERNELS * n for n in self.n_biases])
+        for i, (dilation, part) in enumerate(zip(self.dilations, parts, strict=True)):
             drawn = torch.randint(len(x), (N_FIXED_KERNELS,), device=x.device)
-            for kernel, series in enumerate(drawn.tolist()):
-                n = x.shape[2] if lengths is None else int(lengths[series])
-                outputs = self._outputs(x[series : series + 1, :, :n], i, dilation)[0, kernel]
-                biases = torch.quantile(outputs.cpu(), next(ranks))
-                self.get_buffer(f"biases_{i}")[kernel].copy_(biases)
+            series = (self.channels[i][:, None] @ x[drawn])[:, 0]  # (84, T)
+            outputs = (self.kernels[:, None] @ taps(series, dilation))[:, 0]  # (84, T)
+            beyond = ~padding_mask(lengths[drawn], x.shape[2])[:, 0]
+            ordered = outputs.masked_fill(beyond, torch.inf).sort(dim=1).values
+            place = part.view(N_FIXED_KERNELS, -1) * (lengths[drawn, None] - 1)
+            below, above = (ordered.gather(1, at.long()) for at in (place.floor(), place.ceil()))
+            self.get_buffer(f"biases_{i}").copy_(torch.lerp(below, above, place.frac()))
 
     def _outputs(self, x, i, dilation):
         """(B, C, T) -> (B, 84, T)"""
         if x.shape[1] > 1:
-            x = self.channels[i] @ x  # (B, 84, T)
-        windows = taps(x, dilation)  # (B, 84 or 1, T, 9)
-        if x.shape[1] > 1:
-            return (windows @ self.kernels[:, :, None])[..., 0]
-        return (windows[:, 0] @ self.kernels.T).transpose(1, 2)
+            return (self.kernels[:, None] @ taps(self.channels[i] @ x, dilation))[:, :, 0]
+        return self.kernels @ taps(x[:, 0], dilation)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         n_valid = x.shape[2] if mask is None else mask.sum(dim=2, keepdim=True)
         found = []
         for i, dilation in enumerate(self.dilations):
             outputs = self._outputs(x, i, dilation)
-            above = outputs[:, :, None] > self.get_buffer(f"biases_{i}")[:, :, None]
-            above = above if mask is None else above & mask[:, :, None]  # (B, 84, n_biases, T)
-            share = above.sum(dim=3, dtype=x.dtype) / n_valid
-            found.append(share.flatten(start_dim=1))
+            biases = self.get_buffer(f"biases_{i}")[:, :, None]
+            above = indicator(torch.gt, outputs[:, :, None], biases)  # (B, 84, n_biases, T)
+            above = masked(above, None if mask is None else mask[:, :, None])
+            found.append((above.sum(dim=3) / n_valid).flatten(start_dim=1))
         return torch.cat(found, dim=1)
 
 

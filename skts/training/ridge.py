@@ -7,6 +7,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import RidgeCV
 
 from skts.device import out_of_memory_named, resolve_device, seeded, torch_defaults
+from skts.process import kept_memory
 from skts.training.batches import Batches
 from skts.training.train import made_net
 
@@ -38,7 +39,7 @@ def train_by_ridge(options, network, data, *, make_net, seed):
     seed : int
     """
     device = resolve_device(options.device)
-    with out_of_memory_named(), seeded(seed, device):
+    with out_of_memory_named(), seeded(seed, device), kept_memory():
         net = made_net(options, make_net, network, device)
         training = data.dataset(device, options.memory_limit)
         net.module_.eval()

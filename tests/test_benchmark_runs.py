@@ -140,6 +140,14 @@ class TestRun:
         again, _ = execute(run, None, "cpu")
         assert again["log_loss"] == row["log_loss"]
 
+    def test_a_network_that_is_not_trained_by_gradient_has_no_epochs(self):
+        (run,) = plan_runs(["UnitTest"], ["HydraMiniRocket"], fixed={"n_features": 500})
+        row, arrays = execute(run, None, "cpu", keep_weights=True)
+        assert row["status"] == "done", row
+        assert row["epochs"] is None
+        assert "train_loss" not in arrays
+        assert any(name.endswith("head.weight") for name in arrays)
+
     def test_a_foreign_estimator(self):
         (run,) = plan_runs(["UnitTest"], ["sktime:DummyClassifier"])
         row, _ = execute(run, None)
@@ -348,6 +356,12 @@ class TestEstimate:
         assert all(error.startswith("ValueError: ") for _, error in found.failing)
         assert sorted({n for _, n in told}) == [2]
         assert len(told) == 2
+
+    def test_without_epochs_it_is_the_time_of_a_part(self):
+        runs = plan_runs(["ItalyPowerDemand"], ["HydraMiniRocket"], fixed={"n_features": 500})
+        found = estimate_of(runs, [])
+        assert 0 < found.low == found.high < 60
+        assert not found.failing
 
     def test_takes_what_was_measured(self):
         runs = plan_runs(["UnitTest"], ["FCN"], seeds=3)

@@ -8,12 +8,14 @@ import numpy as np
 from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from skts.base import GradientTrained
 from skts.benchmark.data import load_split, prepared
 from skts.benchmark.estimators import is_own, make
 from skts.datasets.load import size_of
 from skts.training.callbacks import cycle_lengths, target_loss_of
 
 N_BATCHES = 4  # of which some epochs are timed
+N_SOLVED = 64  # series of a part that is timed where there are no epochs
 BUDGET = 20.0  # seconds after which each model is timed on no more than one data set
 
 
@@ -144,31 +146,46 @@ def _measured(run, size, archive, device):
     options = dict(run.options) | {name: values[-1] for name, values in run.candidates}
     estimator = make(run.estimator, recipe=run.recipe, options=options.items(), seed=0)
     estimator, _ = prepared(estimator, facts, own=True)
-    least, most = epoch_bounds(estimator)
-    whole = {"validation_fraction": None, "restore_best": None, "early_stopping_patience": None}
-    estimator.set_params(device=device, fine_tune_rounds=0, checkpoint_dir=None, **whole)
-    rows = _rows_of_every_class(y, N_BATCHES * estimator.batch_size)
+    estimator.set_params(device=device)
+    is_trained = isinstance(estimator, GradientTrained)
+    rows = _rows_of_every_class(y, N_BATCHES * estimator.batch_size if is_trained else N_SOLVED)
     part = [X[i] for i in rows], y[rows]
-    _fit_seconds(estimator, 1, *part)  # as above
-    one, three = (_fit_seconds(estimator, n, *part) for n in (1, 3))
-    epoch = (three - one) / 2 if three > one else three / 3
+    once, low, high = (_of_epochs if is_trained else _of_one_solution)(estimator, part)
     began = time.perf_counter()
     estimator.predict(part[0])
     estimator.predict_proba(part[0])
     predicting = (time.perf_counter() - began) * len(X_test) / len(rows)
     n_trainings = 1 + 3 * int(np.prod([len(v) for _, v in run.candidates])) if run.candidates else 1
-    per_epoch = epoch * _n_trained_on(estimator, y) / len(rows) * n_trainings
+    times = n_trainings * _n_trained_on(estimator, y) / len(rows)
     return Timing(
         size=size,
-        fixed=loading + max(0.0, one - epoch) * n_trainings + predicting,
-        low=per_epoch * least,
-        high=per_epoch * most,
+        fixed=loading + once * n_trainings + predicting,
+        low=low * times,
+        high=high * times,
     )
 
 
-def _fit_seconds(estimator, n_epochs, X, y):
+def _of_epochs(estimator, part):
+    """Seconds of a training besides its epochs, and of the least and the most epochs."""
+    least, most = epoch_bounds(estimator)
+    whole = {"validation_fraction": None, "restore_best": None, "early_stopping_patience": None}
+    estimator.set_params(fine_tune_rounds=0, checkpoint_dir=None, **whole)
+    _fit_seconds(estimator.set_params(max_epochs=1), part)  # as above
+    one, three = (_fit_seconds(estimator.set_params(max_epochs=n), part) for n in (1, 3))
+    epoch = (three - one) / 2 if three > one else three / 3
+    return max(0.0, one - epoch), epoch * least, epoch * most
+
+
+def _of_one_solution(estimator, part):
+    """The same where there are no epochs."""
+    _fit_seconds(estimator, part)  # as above
+    seconds = _fit_seconds(estimator, part)
+    return 0.0, seconds, seconds
+
+
+def _fit_seconds(estimator, part):
     began = time.perf_counter()
-    estimator.set_params(max_epochs=n_epochs).fit(X, y)
+    estimator.fit(*part)
     return time.perf_counter() - began
 
 

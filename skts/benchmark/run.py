@@ -17,6 +17,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, l
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 import skts
+from skts.base import GradientTrained
 from skts.benchmark.data import container, load_split, prepared
 from skts.benchmark.estimators import is_own, make
 from skts.benchmark.memory import peak_memory
@@ -114,10 +115,11 @@ def _trained_and_scored(run, archive, device, keep_weights):
     fitted = time.perf_counter()
     y_pred = estimator.predict(X_test)
     predicted = time.perf_counter()
+    has_epochs = isinstance(estimator, GradientTrained)
     row = facts | {
         "fit_seconds": fitted - start,
         "predict_seconds": predicted - fitted,
-        "epochs": len(estimator.history_) if own else None,
+        "epochs": len(estimator.history_) if has_epochs else None,
         "prepared": done,
         "parameters": {name: repr(v) for name, v in estimator.get_params(deep=False).items()},
     }
@@ -128,8 +130,10 @@ def _trained_and_scored(run, archive, device, keep_weights):
         "probabilities": np.asarray(estimator.predict_proba(X_test)),
     }
     row |= choice | _scores(**arrays)
-    if own:
-        arrays |= _losses(estimator.history_) | (_weights(estimator) if keep_weights else {})
+    if has_epochs:
+        arrays |= _losses(estimator.history_)
+    if own and keep_weights:
+        arrays |= _weights(estimator)
     return row, {name: _without_objects(a) for name, a in arrays.items()}
 
 

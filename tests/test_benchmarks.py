@@ -116,6 +116,14 @@ def test_busy():
 
 
 @pytest.mark.full
+def test_depthwise():
+    (row,) = run("depthwise.py", "--shapes", "4x6x30", "--repeats", "2")
+    assert row["shape"] == "4x6x30"
+    assert row["skts_ms"] > 0
+    assert 0.01 < row["skts/torch"] < 100
+
+
+@pytest.mark.full
 def test_import_time():
     (line,) = output("import_time.py", "--repeats", "3")
     found = re.fullmatch(

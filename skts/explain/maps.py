@@ -37,8 +37,8 @@ def class_activation_maps(
     Parameters
     ----------
     estimator : classifier or regressor of skts
-        Fitted, with a global average over time: FCN, the LSTM-FCN family, SELSTMFCN, and CNN and
-        LSTM with ``pooling="average"``. Of an ensemble one of its ``estimators_``, of an adapter
+        Fitted, with a global average over time: FCN, the LSTM-FCN family, SELSTMFCN, ResNet,
+        Inception, LITE, and CNN and LSTM with ``pooling="average"``. Of an ensemble one of its ``estimators_``, of an adapter
         its ``estimator_``.
     X : as in `fit`
     classes : label, array-like of n labels, or None, default=None

@@ -1,5 +1,6 @@
 """Settings of the contract tests, as data: small training runs and reasoned exceptions."""
 
+import inspect
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from skts import FCNClassifier, FCNRegressor
 from skts.base.ridge import RidgeTrained
 from skts.discovery import all_estimators
+from skts.training.options import SeriesTrainingParams
 
 #: Archives for the tests that need real data.
 DATA = Path(os.environ.get("SKTS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -116,7 +118,8 @@ def small(cls, **options):
     widths = {name: narrow(defaults[name]) for name in NARROWED if name in defaults}
     training = TRAINING[kind] | SLOW_LEARNERS.get(cls.__name__, {}) | options
     if is_solved(cls):  # options of training by gradient are not its own
-        training = {name: value for name, value in training.items() if name in defaults}
+        foreign = inspect.signature(SeriesTrainingParams).parameters.keys() - defaults.keys()
+        training = {name: value for name, value in training.items() if name not in foreign}
     return cls(**({"random_state": 0} | widths | training))
 
 

@@ -14,7 +14,7 @@ NETWORKS = {
     "ResNet": (ResNet, {}),
     "Inception": (Inception, {}),
     "H-Inception": (Inception, {"hybrid": True}),
-    "LITE": (LITE, {}),
+    "LITE": (lambda n_channels, n_outputs: LITE(n_channels, 20, n_outputs), {}),
 }
 COUNTS = {"ResNet": 504_000, "Inception": 420_192, "H-Inception": 421_314, "LITE": 9_814}
 of_each = pytest.mark.parametrize("name", NETWORKS)
@@ -128,3 +128,11 @@ def test_separable_convolution_reads_the_time_points_that_keras_reads():
     x[0, 0, 10] = 1.0
     # an even kernel: one tap more ahead than behind
     assert conv(x)[0, 0].nonzero().flatten().tolist() == [7, 9, 11, 13]
+
+
+@pytest.mark.parametrize("n_timepoints", [2, 3, 7])
+def test_lite_reads_series_shorter_than_the_spacing_of_its_taps(n_timepoints):
+    network = seeded(LITE, 1, n_timepoints, 3)
+    a, b = torch.randn(2, 5, 1, n_timepoints)
+    assert (network(a) != network(b)).all()
+    assert [conv.dilation for conv in seeded(LITE, 1, 8, 3).separables] == [2, 4]

@@ -160,7 +160,8 @@ def small_parameters(wrapped):
     return [
         {name: value for name, value in options.items() if name in accepted}
         for options in (
-            {"max_epochs": 2, "optimizer": torch.optim.AdamW, "lr": 1e-3},
-            {"max_epochs": 1, "optimizer": torch.optim.Adam, "batch_size": 8, "lr_schedule": None},
+            {"max_epochs": 2, "optimizer": torch.optim.AdamW, "lr": 1e-3, "n_groups": 8},
+            {"max_epochs": 1, "optimizer": torch.optim.Adam, "batch_size": 8, "lr_schedule": None}
+            | {"n_groups": 4},
         )
     ]

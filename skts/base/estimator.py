@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skts.base.stored import PersistentNetwork
 from skts.device import out_of_memory_named, torch_defaults
 from skts.input.validation import (
+    check_finite,
     check_goes_on,
     check_sample_weight,
     check_series,
@@ -31,8 +32,8 @@ from skts.training.train import (
 class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimator, ABC):
     """Abstract base: what classifiers and regressors share, however their network is trained."""
 
-    #: Whether the network's output has a gradient with respect to the series.
-    _is_differentiable = True
+    #: Why the network's output has no gradient with respect to the series, where it has none.
+    _no_gradient = ""
     _fitted_attributes: ClassVar[tuple] = (
         (
             "net_ : skorch.NeuralNet",
@@ -149,18 +150,10 @@ class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimat
         """What the fitted net predicts, (n, n_outputs)."""
         check_is_fitted(self)
         values, lengths = check_series(self, X, reset=False)
-        with torch_defaults(), out_of_memory_named(self.get_params().get("batch_size")):
+        with torch_defaults(), out_of_memory_named(self._batch_size()):
             place = {"device": self.net_.device, "memory_limit": self.memory_limit}
             outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
-        finite = np.isfinite(outputs).all(axis=1)
-        if not finite.all():
-            raise ValueError(
-                f"the network gives no finite number for {(~finite).sum()} series of X, the first "
-                f"of them series {finite.argmin()}, with values up to "
-                f"{np.abs(values[finite.argmin()]).max():.3g}. Bring X to the scale of the "
-                "training series, or fit with normalize='series'."
-            )
-        return outputs
+        return check_finite(outputs, values, "the network gives no finite number")
 
 
 class GradientTrained(SeriesEstimator, SeriesTrainingParams):

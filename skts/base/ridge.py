@@ -1,5 +1,7 @@
 """What estimators do whose network has fixed features and a head of ridge regression."""
 
+import numpy as np
+
 from skts.base.classifier import NetworkClassifier
 from skts.base.estimator import SeriesEstimator
 from skts.base.regressor import NetworkRegressor
@@ -11,14 +13,24 @@ class RidgeTrained(SeriesEstimator):
     """Abstract base of both."""
 
     def _trained(self, data, previous, one_epoch):
+        seed = draw_seed(self.random_state)
+        data, _ = self._balanced(data, None, seed)
+        data = each_once(data)
         if len(data.target) < 2:
             raise ValueError(
                 f"{type(self).__name__} leaves series out one at a time: it needs at least 2 "
                 "series, got 1 sample"
             )
-        seed = draw_seed(self.random_state)
-        data, _ = self._balanced(data, None, seed)
         return train_by_ridge(self, self._new_network, data, make_net=self._make_net, seed=seed)
+
+
+def each_once(data):
+    """The same training data with weights for repeats, and without series of weight 0."""
+    order = np.arange(len(data.values))[data.chosen]
+    _, first, counts = np.unique(order, return_index=True, return_counts=True)
+    data = data.rows(first)
+    data = data._replace(weight=data.weight * counts)
+    return data.rows(np.flatnonzero(data.weight))
 
 
 class RidgeHeadClassifier(NetworkClassifier, RidgeTrained):

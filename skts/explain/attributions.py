@@ -14,7 +14,6 @@ from skts.base import SeriesEstimator
 from skts.device import torch_defaults
 from skts.explain.calls import (
     batches,
-    check_single,
     chosen_columns,
     columns_of,
     output_scale,
@@ -106,11 +105,10 @@ def integrated_gradients(
     >>> integrated_gradients(clf, X[:5]).shape
     (5, 1, 24)
     """
-    check_single(estimator)
-    if not estimator._is_differentiable:
+    if isinstance(estimator, SeriesEstimator) and estimator._no_gradient:
         raise ValueError(
             f"integrated_gradients needs a network with a gradient: {type(estimator).__name__} "
-            "counts at how many time points a kernel wins. Use occlusion."
+            f"{estimator._no_gradient}. Use occlusion."
         )
     _check_option("n_steps", n_steps, integer(1))
     missed = []

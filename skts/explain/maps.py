@@ -38,8 +38,8 @@ def class_activation_maps(
     ----------
     estimator : classifier or regressor of skts
         Fitted, with a global average over time: FCN, the LSTM-FCN family, SELSTMFCN, ResNet,
-        Inception, LITE, and CNN and LSTM with ``pooling="average"``. Of an ensemble one of its ``estimators_``, of an adapter
-        its ``estimator_``.
+        Inception, LITE, and CNN and LSTM with ``pooling="average"``. Of an ensemble one of its
+        ``estimators_``, of an adapter its ``estimator_``.
     X : as in `fit`
     classes : label, array-like of n labels, or None, default=None
         For which class; None: the predicted one. None alone for regressors, whose maps are in the
@@ -82,7 +82,8 @@ def class_activation_maps(
     if not pools:
         raise ValueError(
             f"a class activation map needs a global average over time, which this "
-            f"{type(estimator).__name__} has not; CNN and LSTM have it with pooling='average'"
+            f"{type(estimator).__name__} has not; CNN and LSTM have it with pooling='average'. "
+            "occlusion takes every network"
         )
     values, lengths = check_series(estimator, X, reset=False)
     columns = chosen_columns(estimator, classes, len(values))

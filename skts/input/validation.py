@@ -59,6 +59,18 @@ def check_goes_on(estimator):
         )
 
 
+def check_finite(found, values, what):
+    """`found`, a row for each of the series `values`, unless it has a number that is not finite."""
+    finite = np.isfinite(found).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"{what} for {(~finite).sum()} series of X, the first of them series "
+            f"{finite.argmin()}, with values up to {np.abs(values[finite.argmin()]).max():.3g}. "
+            "Bring X to the scale of the training series, or fit with normalize='series'."
+        )
+    return found
+
+
 class Panel(NamedTuple):
     """Series as the networks read them.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from skts.layers.common import Linear, Pointwise, check_one_each, masked, padding_mask
@@ -329,8 +330,11 @@ class SeparableConv(nn.Module):
     def forward(self, x):
         reach = self.dilation * (self.kernel.shape[1] - 1)
         image = F.pad(x[:, :, None], (reach // 2, reach - reach // 2))  # (B, C, 1, T + reach)
-        if image.device.type == "cpu" and torch.is_grad_enabled():
-            out = DepthwiseOnCPU.apply(image, self.kernel, self.dilation)
+        if image.device.type == "cpu":
+            image = image.float()
+            with torch.autocast("cpu", enabled=False):  # in bfloat16 it is no faster there
+                convolve = DepthwiseOnCPU.apply if torch.is_grad_enabled() else depthwise
+                out = convolve(image, self.kernel, self.dilation)
         else:
             out = depthwise(image, self.kernel, self.dilation)
         return self.pointwise(out.squeeze(2))
@@ -349,14 +353,13 @@ class DepthwiseOnCPU(torch.autograd.Function):
     """
 
     @staticmethod
-    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
     def forward(ctx, image, kernel, dilation):
         ctx.save_for_backward(image, kernel)
         ctx.dilation = dilation
         return depthwise(image, kernel, dilation)
 
     @staticmethod
-    @torch.amp.custom_bwd(device_type="cpu")
+    @once_differentiable
     def backward(ctx, *gradients):
         (gradient,), (image, kernel) = gradients, ctx.saved_tensors
         n_channels, n_taps = kernel.shape

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skts.base import RidgeHeadClassifier, RidgeHeadRegressor
-from skts.layers import Linear, masked, padding_mask
+from skts.layers import Linear, masked, padding_mask, repr_of
 from skts.params import Params, integer, param
 
 N_TAPS = 9
@@ -50,7 +50,7 @@ class Hydra(nn.Module):
     At every time point the kernel of the greatest output in its group counts that output, and the
     one of the least output counts one; where outputs are equal, as where a series is flat, all of
     them count. Half of the groups read the series, half its differences; each group reads a random
-    half of the channels, eight at most.
+    half of the channels, two at least and eight at most.
 
     Shape:
         x (B, C, T), mask (B, 1, T) or None -> (B, n_features)
@@ -67,10 +67,14 @@ class Hydra(nn.Module):
         kernels = torch.randn(*shape, n_kernels, N_TAPS)
         kernels = kernels - kernels.mean(dim=-1, keepdim=True)
         self.register_buffer("kernels", kernels / kernels.abs().sum(dim=-1, keepdim=True))
-        n_read = min(8, max(1, n_channels // 2)) if n_channels > 2 else n_channels
+        n_read = min(n_channels, max(2, n_channels // 2), 8)
         chosen = torch.rand(*shape, n_channels).argsort(dim=-1) < n_read
         self.register_buffer("channels", chosen.float())
         self.n_features = 2 * kernels[..., 0].numel()
+
+    def extra_repr(self):
+        _, _, n_groups, n_kernels, _ = self.kernels.shape
+        return f"n_groups={2 * n_groups}, n_kernels={n_kernels}, dilations={self.dilations}"
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         differences = F.pad(x.diff(dim=2), (0, 1))
@@ -137,6 +141,9 @@ class MiniRocket(nn.Module):
             self.register_buffer(f"biases_{i}", torch.zeros(N_FIXED_KERNELS, n))
         self.n_features = N_FIXED_KERNELS * sum(self.n_biases)
 
+    def extra_repr(self):
+        return repr_of(self, "n_features", "dilations")
+
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
         """Take each kernel's biases from its outputs on one of these series, drawn at random.
 
@@ -178,6 +185,25 @@ class MiniRocket(nn.Module):
         return torch.cat(found, dim=1)
 
 
+class Scaling(nn.Module):
+    """Features less their mean, divided by their scale.
+
+    Shape:
+        (..., n_features) -> (..., n_features)
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.scale
+
+
 class HydraMiniRocket(nn.Module):
     """The features of Hydra and MiniRocket, and a linear layer.
 
@@ -213,7 +239,9 @@ class HydraMiniRocket(nn.Module):
         super().__init__()
         self.hydra = Hydra(n_channels, n_timepoints, n_groups=n_groups, n_kernels=n_kernels)
         self.minirocket = MiniRocket(n_channels, n_timepoints, n_features=n_features)
-        self.head = Linear(self.hydra.n_features + self.minirocket.n_features, n_outputs)
+        n_read = self.hydra.n_features + self.minirocket.n_features
+        self.scaling = Scaling(n_read)
+        self.head = Linear(n_read, n_outputs)
 
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
         """Take from training series what is not random.
@@ -226,7 +254,7 @@ class HydraMiniRocket(nn.Module):
         self.minirocket.learn(x, lengths)
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What the linear layer reads.
+        """What the linear layer reads, not yet scaled.
 
         Parameters
         ----------
@@ -242,7 +270,7 @@ class HydraMiniRocket(nn.Module):
         return torch.cat([self.hydra(x, mask), self.minirocket(x, mask)], dim=1)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.head(self.features(x, lengths))
+        return self.head(self.scaling(self.features(x, lengths)))
 
 
 class _HydraMiniRocketParams(Params):
@@ -253,10 +281,12 @@ class _HydraMiniRocketParams(Params):
         "deterministic transform for time series classification. KDD, 248-257."
     )
 
-    _is_differentiable = False  # it counts
+    _no_gradient = "counts at how many time points a kernel wins"
 
     n_groups: int = param(
-        default=64, rule=integer(2), doc="Hydra's groups of kernels at each dilation."
+        default=64,
+        rule=integer(2),
+        doc="Hydra's groups of kernels at each dilation, rounded down to an even number.",
     )
     n_kernels: int = param(default=8, rule=integer(2), doc="Kernels in each of Hydra's groups.")
     n_features: int = param(
@@ -272,12 +302,14 @@ class _HydraMiniRocketParams(Params):
 class HydraMiniRocketClassifier(_HydraMiniRocketParams, RidgeHeadClassifier):
     """Random and fixed kernels of Hydra and MiniRocket [1]_ under a linear classifier.
 
-    It trains in seconds. Takes series of any length.
+    It has no epochs: the head is solved in one step, which takes memory and time with the square of
+    the number of series. Takes series of any length.
     """
 
 
 class HydraMiniRocketRegressor(_HydraMiniRocketParams, RidgeHeadRegressor):
     """Random and fixed kernels of Hydra and MiniRocket [1]_ under a linear regressor.
 
-    It trains in seconds. Takes series of any length.
+    It has no epochs: the head is solved in one step, which takes memory and time with the square of
+    the number of series. Takes series of any length.
     """

@@ -28,30 +28,28 @@ class LITE(nn.Module):
 
     Parameters
     ----------
-    n_channels, n_outputs : int
+    n_channels, n_timepoints, n_outputs : int
     n_filters : int
         Filters of each convolution.
     kernel_size : int
         The longest kernel, in time points; the others have the half and a quarter of it.
-    dilations : tuple of two int
-        Of the separable convolutions.
 
     Examples
     --------
     >>> import torch
     >>> from skts.models import LITE
-    >>> LITE(3, 2)(torch.zeros(8, 3, 24)).shape
+    >>> LITE(3, 24, 2)(torch.zeros(8, 3, 24)).shape
     torch.Size([8, 2])
     """
 
     def __init__(
         self,
         n_channels: int,
+        n_timepoints: int,
         n_outputs: int,
         *,
         n_filters: int = 32,
         kernel_size: int = 40,
-        dilations: tuple[int, int] = DILATIONS,
     ):
         super().__init__()
         sizes = [kernel_size, kernel_size // 2, kernel_size // 4]
@@ -61,6 +59,9 @@ class LITE(nn.Module):
         self.hybrid = HybridFilters()
         width = 3 * n_filters + self.hybrid.n_filters
         self.norm = BatchNorm(width, relu=True)
+        # NOTE[DIFF]: an even kernel has no tap in its middle. On series of fewer than 8 time points
+        # the nearest ones would lie beyond the ends, and the network would read nothing.
+        dilations = [min(dilation, max(1, n_timepoints // 2)) for dilation in DILATIONS]
         self.separables = nn.ModuleList(
             [
                 SeparableConv(width, n_filters, sizes[1], dilation=dilations[0]),
@@ -96,21 +97,18 @@ class _LITEParams(Params):
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
-        # NOTE[DIFF]: an even kernel has no tap in its middle. On series of fewer than 8 time points
-        # the nearest ones would lie beyond the ends, and the network would read nothing.
-        dilations = tuple(min(dilation, max(1, n_timepoints // 2)) for dilation in DILATIONS)
-        return LITE(n_channels, n_outputs, dilations=dilations, **self._architecture())
+        return LITE(n_channels, n_timepoints, n_outputs, **self._architecture())
 
 
 class LITEClassifier(_LITEParams, SeriesClassifier):
-    """LITE classifier [1]_: 9,814 weights ahead of its last layer; takes series of any length.
+    """LITE classifier [1]_: few weights, 9,814 for one channel; takes series of any length.
 
     LITETime is five of them: ``SeedEnsembleClassifier(LITEClassifier(), n_estimators=5)``.
     """
 
 
 class LITERegressor(_LITEParams, SeriesRegressor):
-    """LITE regressor [1]_: 9,814 weights ahead of its last layer; takes series of any length.
+    """LITE regressor [1]_: few weights, 9,814 for one channel; takes series of any length.
 
     LITETime is five of them: ``SeedEnsembleRegressor(LITERegressor(), n_estimators=5)``.
     """

@@ -174,7 +174,7 @@ def plot_learning_curves(estimator: Any, *, ax: Axes | None = None) -> Axes:
     if not hasattr(estimator, "history_"):
         raise TypeError(
             f"expected a fitted estimator with a history_, got this {type(estimator).__name__}: "
-            "fit it, or of an ensemble take one of its estimators_"
+            "fit it, or of an ensemble take one of its estimators_; HydraMiniRocket has no epochs"
         )
     history = estimator.history_
     ax, epochs = axes_of(ax), history[:, "epoch"]

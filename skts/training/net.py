@@ -169,8 +169,12 @@ class SeriesNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """What the module gives for a batch; in evaluation by halves where memory runs out."""
+        return self.by_halves(lambda part: self.infer_at_once(part, **fit_params), x)
+
+    def by_halves(self, call, x):
+        """`call` of a batch; in evaluation by halves where memory runs out."""
         try:
-            return self.infer_at_once(x, **fit_params)
+            return call(x)
         except (RuntimeError, MemoryError) as error:
             n = get_len(x)
             if self.module_.training or n == 1 or not is_out_of_memory(error):
@@ -178,13 +182,17 @@ class SeriesNet(NeuralNet):
         # out here nothing holds on to what the failed call has made
         halves = slice(0, n // 2), slice(n // 2, n)
         parts = [{name: tensor[half] for name, tensor in x.items()} for half in halves]
-        return torch.cat([self.infer(part, **fit_params) for part in parts])
+        return torch.cat([self.by_halves(call, part) for part in parts])
+
+    def read_of(self, x):
+        """What the module reads of a batch, on the device."""
+        given = (name for name in ("x", "lengths") if name in x)
+        return {name: x[name].to(self.device, non_blocking=True) for name in given}
 
     def infer_at_once(self, x, **fit_params):
         """What the module gives, in one call of it."""
         if isinstance(x, Mapping):
-            given = (name for name in ("x", "lengths") if name in x)
-            x = {name: x[name].to(self.device, non_blocking=True) for name in given}
+            x = self.read_of(x)
             if self._is_alike_alone and len(x["x"]) == 1 and not self.module_.training:
                 # torch's CPU convolutions round otherwise for a batch of one than for all others
                 twice = {name: tensor.repeat_interleave(2, dim=0) for name, tensor in x.items()}

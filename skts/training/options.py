@@ -79,6 +79,9 @@ class NetworkParams(Params):
         ]
         return {name: as_python(getattr(self, name)) for name in names}
 
+    def _batch_size(self):
+        """The option that can be lowered where memory runs out, None where there is none."""
+
 
 class TrainingParams(NetworkParams):
     """The options of training by gradient."""
@@ -225,6 +228,9 @@ class TrainingParams(NetworkParams):
         doc="1 shows a progress bar on stderr: epochs of those up to the end of the cycle, loss, "
         "remaining time; and behind it why training ended ahead of its last epoch.",
     )
+
+    def _batch_size(self):
+        return int(self.batch_size)
 
     def _check_options(self):
         super()._check_options()

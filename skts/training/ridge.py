@@ -7,6 +7,7 @@ from scipy.special import log_softmax
 from sklearn.linear_model import RidgeCV
 
 from skts.device import out_of_memory_named, resolve_device, seeded, torch_defaults
+from skts.input.validation import check_finite
 from skts.process import kept_memory
 from skts.training.batches import Batches
 from skts.training.train import made_net
@@ -14,14 +15,17 @@ from skts.training.train import made_net
 #: Of how many series, at most, a network learns what is not random.
 N_EXAMPLES = 512
 #: Strengths of the regularisation that are tried.
-ALPHAS = [float(alpha) for alpha in np.logspace(-3, 3, 13)]
+ALPHAS = [float(alpha) for alpha in np.logspace(-3, 6, 19)]
 #: Where the scale of the logits is looked for, as powers of e.
 LOG_SCALES = (-10.0, 5.0)
 
 
 @torch_defaults()
 def train_by_ridge(options, network, data, *, make_net, seed):
-    """The fitted skorch net around a network with ``features``, ``learn`` and a linear ``head``.
+    """The fitted skorch net around a network of fixed features.
+
+    The network has the methods ``features`` and ``learn``, a module ``scaling`` that brings the
+    features to one scale, and a linear ``head``.
 
     The strength of the regularisation is the one of the least squared error on series left out one
     at a time (Golub, Heath and Wahba, 1979). Predictions of series left out also give the scale of
@@ -33,7 +37,7 @@ def train_by_ridge(options, network, data, *, make_net, seed):
     network : callable
         Makes the untrained torch module.
     data : TrainingData
-        Targets are class indices or float32 numbers.
+        Each series once, with a weight above 0; targets are class indices or float32 numbers.
     make_net : callable
         Puts a skts.training.net.SeriesNet around the network.
     seed : int
@@ -44,45 +48,52 @@ def train_by_ridge(options, network, data, *, make_net, seed):
         training = data.dataset(device, options.memory_limit)
         net.module_.eval()
         examples, _ = next(iter(Batches(training, N_EXAMPLES, shuffle=True)))
-        net.module_.learn(**_read(examples, device))
+        net.module_.learn(**net.read_of(examples))
         features = features_of(net, training)
-    weight_of_series = data.weight / data.weight.mean()
-    is_classes = data.target.dtype.kind != "f"
-    n_outputs = net.module_.head.out_features
-    targets = 2.0 * np.eye(n_outputs)[data.target] - 1 if is_classes else data.target[:, None]
-    mean = np.average(features, axis=0, weights=weight_of_series)
-    scale = scale_of(features, mean, weight_of_series)
-    features = (features - mean) / scale
-    ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True).fit(
-        features, targets, sample_weight=weight_of_series
-    )
-    weight, bias = np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
-    if is_classes:
-        best = ALPHAS.index(ridge.alpha_)
-        left_out = ridge.cv_results_.reshape(len(features), n_outputs, -1)[:, :, best]
-        sharpness = calibrated_scale(left_out, data.target, weight_of_series)
-        weight, bias = sharpness * weight, sharpness * bias
-    weight = weight / scale
+    check_finite(features, data.values[data.chosen], "the network has no finite features")
+    # of unequal weights as many series count as equal ones would have the same certainty
+    weights = data.weight * (data.weight.sum() / np.square(data.weight).sum())
+    mean = np.average(features, axis=0, weights=weights)
+    scale = scale_of(features, mean, weights)
+    features -= mean
+    features /= scale
+    weight, bias = solved(features, data.target, weights, net.module_.head.out_features)
     with torch.no_grad():
-        head = net.module_.head
-        head.weight.copy_(torch.as_tensor(weight))
-        head.bias.copy_(torch.as_tensor(bias - weight @ mean))
+        module = net.module_
+        for tensor, values in (
+            (module.scaling.mean, mean),
+            (module.scaling.scale, scale),
+            (module.head.weight, weight),
+            (module.head.bias, bias),
+        ):
+            tensor.copy_(torch.as_tensor(values))
     return net
+
+
+def solved(features, target, weights, n_outputs):
+    """Weight and bias of the ridge regression; of class indices those of calibrated logits."""
+    is_classes = target.dtype.kind != "f"
+    targets = 2.0 * np.eye(n_outputs)[target] - 1 if is_classes else target[:, None]
+
+    ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
+    ridge.fit(features, targets, sample_weight=weights)
+    weight, bias = np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
+    if not is_classes:
+        return weight, bias
+    best = ALPHAS.index(ridge.alpha_)
+    left_out = ridge.cv_results_.reshape(len(features), n_outputs, -1)[:, :, best]
+    sharpness = calibrated_scale(left_out, target, weights)
+    return sharpness * weight, sharpness * bias
 
 
 @torch.no_grad()
 def features_of(net, dataset):
-    """What the linear head reads of each series, float64 (n, n_features)."""
-    found = []
-    for inputs, _ in Batches(dataset, net.n_at_once(dataset), shuffle=False):
-        features = net.module_.features(**_read(inputs, net.device))
-        found.append(features.double().cpu().numpy())
-    return np.concatenate(found)
-
-
-def _read(inputs, device):
-    """What the module reads of a batch."""
-    return {name: inputs[name].to(device) for name in ("x", "lengths") if name in inputs}
+    """The features of each series, float64 (n, n_features)."""
+    found = [
+        net.by_halves(lambda x: net.module_.features(**net.read_of(x)), inputs).double().cpu()
+        for inputs, _ in Batches(dataset, net.n_at_once(dataset), shuffle=False)
+    ]
+    return torch.cat(found).numpy()
 
 
 def scale_of(features, mean, weights):
@@ -90,22 +101,23 @@ def scale_of(features, mean, weights):
 
     As in Hydra's sparse scaling: a feature that few series have would else count too much.
     """
-    deviation = np.sqrt(np.average((features - mean) ** 2, axis=0, weights=weights))
+    deviation = np.sqrt(np.average(np.square(features - mean), axis=0, weights=weights))
     share_of_zeros = np.average(features == 0, axis=0, weights=weights)
-    return np.where(deviation > 1e-9, deviation + share_of_zeros**4, 1.0)
+    varies = deviation > 1e-6 * np.abs(mean) + 1e-9
+    return np.where(varies, deviation + share_of_zeros**4, 1.0)
 
 
-def calibrated_scale(decisions, target, weight):
+def calibrated_scale(decisions, target, weights):
     """By what decisions are multiplied to be logits: the likelihood of the series is greatest.
 
-    Labels are smoothed as Platt (1999) does it, so that classes which are told apart without an
-    error get no probability of 1.
+    The labels are those of the series and of one more that belongs to all classes alike. So
+    classes which are told apart without an error get no probability of 1.
     """
     n, n_classes = decisions.shape
     labels = (n * np.eye(n_classes)[target] + 1 / n_classes) / (n + 1)
 
     def loss(log_scale):
         log_probabilities = log_softmax(np.exp(log_scale) * decisions, axis=1)
-        return -np.average((labels * log_probabilities).sum(axis=1), weights=weight)
+        return -np.average((labels * log_probabilities).sum(axis=1), weights=weights)
 
     return float(np.exp(minimize_scalar(loss, bounds=LOG_SCALES, method="bounded").x))

@@ -29,6 +29,7 @@ from skts.training.norms import recompute_norms
 from skts.training.options import TrainingParams, as_python
 from skts.version import __version__
 
+BATCH_OF_SOLVED = 4  # of a network that is not trained by gradient; more where series are short
 PAPER_DECAY = 2 ** (-1 / 3)  # Karim et al.: each reduction of the learning rate
 
 
@@ -239,7 +240,7 @@ def shapes_of(network):
 
 def made_net(options, make_net, network, device, callbacks=(), *, max_epochs=None):
     """The skorch net around a new network, ready to be trained or given weights."""
-    arguments = {}
+    arguments = {"batch_size": BATCH_OF_SOLVED}
     if isinstance(options, TrainingParams):
         arguments = {
             "lr": options.lr,

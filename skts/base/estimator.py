@@ -153,7 +153,7 @@ class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimat
         with torch_defaults(), out_of_memory_named(self._batch_size()):
             place = {"device": self.net_.device, "memory_limit": self.memory_limit}
             outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
-        return check_finite(outputs, values, "the network gives no finite number")
+        return check_finite(outputs, values.__getitem__, "the network gives no finite number")
 
 
 class GradientTrained(SeriesEstimator, SeriesTrainingParams):

@@ -59,13 +59,16 @@ def check_goes_on(estimator):
         )
 
 
-def check_finite(found, values, what):
-    """`found`, a row for each of the series `values`, unless it has a number that is not finite."""
+def check_finite(found, series, what):
+    """`found`, a row for each series, unless it has a number that is not finite.
+
+    `series(i)` gives the values of a series.
+    """
     finite = np.isfinite(found).all(axis=1)
     if not finite.all():
         raise ValueError(
             f"{what} for {(~finite).sum()} series of X, the first of them series "
-            f"{finite.argmin()}, with values up to {np.abs(values[finite.argmin()]).max():.3g}. "
+            f"{finite.argmin()}, with values up to {np.abs(series(finite.argmin())).max():.3g}. "
             "Bring X to the scale of the training series, or fit with normalize='series'."
         )
     return found

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from sklearn.linear_model import RidgeCV
 
 from skts.device import out_of_memory_named, resolve_device, seeded, torch_defaults
 from skts.input.validation import check_finite
@@ -50,7 +49,9 @@ def train_by_ridge(options, network, data, *, make_net, seed):
         examples, _ = next(iter(Batches(training, N_EXAMPLES, shuffle=True)))
         net.module_.learn(**net.read_of(examples))
         features = features_of(net, training)
-    check_finite(features, data.values[data.chosen], "the network has no finite features")
+    check_finite(
+        features, lambda i: data.values[data.chosen[i]], "the network has no finite features"
+    )
     # of unequal weights as many series count as equal ones would have the same certainty
     weights = data.weight * (data.weight.sum() / np.square(data.weight).sum())
     mean = np.average(features, axis=0, weights=weights)
@@ -72,6 +73,8 @@ def train_by_ridge(options, network, data, *, make_net, seed):
 
 def solved(features, target, weights, n_outputs):
     """Weight and bias of the ridge regression; of class indices those of calibrated logits."""
+    from sklearn.linear_model import RidgeCV  # heavy, and import skts would wait for it
+
     is_classes = target.dtype.kind != "f"
     targets = 2.0 * np.eye(n_outputs)[target] - 1 if is_classes else target[:, None]
 

@@ -71,8 +71,8 @@ swartz2025 = _ADAM | {
     "oversample": True,
 }
 
-#: Ismail Fawaz et al., the review, for ResNet. Its batches have a tenth of the training series, 16
-#: at most: of fewer than 160 series set ``batch_size=n // 10``.
+#: Ismail Fawaz et al., the review, for ResNet. The source's batches have a tenth of the training
+#: series, at most 16: with fewer than 160 series set ``batch_size=max(1, n // 10)``.
 dl4tsc2019 = _ADAM | {
     "max_epochs": 1500,
     "batch_size": 16,
@@ -83,5 +83,5 @@ dl4tsc2019 = _ADAM | {
     "restore_best": "train_loss",
 }
 
-#: Ismail Fawaz et al., InceptionTime, and those after it: H-InceptionTime and LITETime.
+#: Ismail Fawaz et al., InceptionTime. H-InceptionTime and LITETime are trained the same way.
 inceptiontime2020 = dl4tsc2019 | {"batch_size": 64}

@@ -49,7 +49,7 @@ class TestEveryNetwork:
         series = SERIES[lengths]
         est = fitted(cls, X=X if lengths == "equal" else UNEQUAL)
         if is_solved(cls):
-            with pytest.raises(ValueError, match=r"needs a network with a gradient: .*occlusion"):
+            with pytest.raises(ValueError, match=r"needs a differentiable network: .*occlusion"):
                 integrated_gradients(est, series)
             return
         attributions = integrated_gradients(est, series, n_steps=100)

@@ -213,7 +213,9 @@ class TestRidge:
         assert scale[1] > 0.9
 
     def test_one_series_is_too_few(self):
-        with pytest.raises(ValueError, match=r"needs at least 2 series, got 1 sample"):
+        with pytest.raises(
+            ValueError, match=r"needs at least 2 series of a weight above 0, got 1 sample"
+        ):
             HydraMiniRocketRegressor(**SMALL).fit(np.ones((1, 20)), [1.0])
 
     def test_series_may_stay_where_they_are(self):

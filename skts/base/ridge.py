@@ -1,4 +1,4 @@
-"""What estimators do whose network has fixed features and a head of ridge regression."""
+"""Base classes of estimators with fixed features and a head of ridge regression."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from skts.training.train import draw_seed
 
 
 class RidgeTrained(SeriesEstimator):
-    """Abstract base of both."""
+    """Abstract base of the classifiers and the regressors."""
 
     def _trained(self, data, previous, one_epoch):
         seed = draw_seed(self.random_state)
@@ -18,8 +18,8 @@ class RidgeTrained(SeriesEstimator):
         data = each_once(data)
         if len(data.target) < 2:
             raise ValueError(
-                f"{type(self).__name__} leaves series out one at a time: it needs at least 2 "
-                "series, got 1 sample"
+                f"{type(self).__name__} uses leave-one-out validation: it needs at least 2 series "
+                f"of a weight above 0, got {len(data.target)} sample(s)"
             )
         return train_by_ridge(self, self._new_network, data, make_net=self._make_net, seed=seed)
 

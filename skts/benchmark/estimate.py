@@ -166,7 +166,7 @@ def _measured(run, size, archive, device):
 
 
 def _of_epochs(estimator, part):
-    """Seconds of a training besides its epochs, and of the least and the most epochs."""
+    """Seconds that do not depend on epochs, and seconds of the fewest and the most epochs."""
     least, most = epoch_bounds(estimator)
     whole = {"validation_fraction": None, "restore_best": None, "early_stopping_patience": None}
     estimator.set_params(fine_tune_rounds=0, checkpoint_dir=None, **whole)
@@ -177,7 +177,7 @@ def _of_epochs(estimator, part):
 
 
 def _of_one_solution(estimator, part):
-    """The same where there are no epochs."""
+    """The same where there are no epochs; time grows faster than the number of series."""
     _fit_seconds(estimator, part)  # as above
     seconds = _fit_seconds(estimator, part)
     return 0.0, seconds, seconds

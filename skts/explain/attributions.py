@@ -107,7 +107,7 @@ def integrated_gradients(
     """
     if isinstance(estimator, SeriesEstimator) and estimator._no_gradient:
         raise ValueError(
-            f"integrated_gradients needs a network with a gradient: {type(estimator).__name__} "
+            f"integrated_gradients needs a differentiable network: {type(estimator).__name__} "
             f"{estimator._no_gradient}. Use occlusion."
         )
     _check_option("n_steps", n_steps, integer(1))

@@ -59,7 +59,7 @@ def check_goes_on(estimator):
         )
 
 
-def check_finite(found, series, what):
+def check_finite(found, series, what, remedy="Bring X to the scale of the training series"):
     """`found`, a row for each series, unless it has a number that is not finite.
 
     `series(i)` gives the values of a series.
@@ -69,7 +69,7 @@ def check_finite(found, series, what):
         raise ValueError(
             f"{what} for {(~finite).sum()} series of X, the first of them series "
             f"{finite.argmin()}, with values up to {np.abs(series(finite.argmin())).max():.3g}. "
-            "Bring X to the scale of the training series, or fit with normalize='series'."
+            f"{remedy}, or fit with normalize='series'."
         )
     return found
 

@@ -238,7 +238,7 @@ class ConvBranch(nn.Module):
 
 
 class SamePool(nn.Module):
-    """Max-pooling over three steps that gives one for each time point.
+    """Max-pooling over three steps with stride 1: the output is as long as the input.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, C, T), zero where the mask is False
@@ -314,7 +314,7 @@ class SeparableConv(nn.Module):
         super().__init__()
         self.kernel = nn.Parameter(torch.empty(n_channels, kernel_size))
         self.dilation = dilation
-        # Keras counts the one channel that each filter reads and the one that it gives
+        # Keras's Glorot bound of depthwise kernels: fan in and fan out are both the kernel size
         bound = (6 / (2 * kernel_size)) ** 0.5
         nn.init.uniform_(self.kernel, -bound, bound)
         self.pointwise = Pointwise(n_channels, n_filters, bias=False)
@@ -332,7 +332,7 @@ class SeparableConv(nn.Module):
         image = F.pad(x[:, :, None], (reach // 2, reach - reach // 2))  # (B, C, 1, T + reach)
         if image.device.type == "cpu":
             image = image.float()
-            with torch.autocast("cpu", enabled=False):  # in bfloat16 it is no faster there
+            with torch.autocast("cpu", enabled=False):
                 convolve = DepthwiseOnCPU.apply if torch.is_grad_enabled() else depthwise
                 out = convolve(image, self.kernel, self.dilation)
         else:

@@ -1,4 +1,4 @@
-"""Hydra beside MiniRocket (Dempster, Schmidt and Webb, 2021 and 2023)."""
+"""Hydra and MiniRocket features under a linear head (Dempster, Schmidt and Webb, 2021, 2023)."""
 
 import math
 from collections.abc import Callable
@@ -45,12 +45,13 @@ def indicator(compare: Callable[..., Tensor], a: Tensor, b: Tensor) -> Tensor:
 
 
 class Hydra(nn.Module):
-    """Random kernels in groups that compete: how often, and how strongly, each wins.
+    """Features of random kernels that compete in groups.
 
-    At every time point the kernel of the greatest output in its group counts that output, and the
-    one of the least output counts one; where outputs are equal, as where a series is flat, all of
-    them count. Half of the groups read the series, half its differences; each group reads a random
-    half of the channels, two at least and eight at most.
+    At each time point the kernel with the largest output in its group adds that output to its first
+    feature, and the one with the smallest output adds 1 to its second feature. When kernels tie, as
+    on a flat series, all of them count. The features are the square roots of these sums. Half of
+    the groups read the series, half its differences. Each group reads a random half of the
+    channels: at least two, where there are two, and at most eight.
 
     Shape:
         x (B, C, T), mask (B, 1, T) or None -> (B, n_features)
@@ -214,9 +215,9 @@ class HydraMiniRocket(nn.Module):
     ----------
     n_channels, n_timepoints, n_outputs : int
     n_groups, n_kernels : int
-        Hydra's groups at each dilation, and kernels in each.
+        Groups of Hydra's kernels per dilation, and kernels per group.
     n_features : int
-        MiniRocket's features, about.
+        Number of MiniRocket features, rounded down to a multiple of 84.
 
     Examples
     --------
@@ -244,7 +245,7 @@ class HydraMiniRocket(nn.Module):
         self.head = Linear(n_read, n_outputs)
 
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
-        """Take from training series what is not random.
+        """Take MiniRocket's biases from training series.
 
         Parameters
         ----------
@@ -281,18 +282,18 @@ class _HydraMiniRocketParams(Params):
         "deterministic transform for time series classification. KDD, 248-257."
     )
 
-    _no_gradient = "counts at how many time points a kernel wins"
+    _no_gradient = "has features that are mostly counts, whose gradient is zero"
 
     n_groups: int = param(
         default=64,
         rule=integer(2),
-        doc="Hydra's groups of kernels at each dilation, rounded down to an even number.",
+        doc="Number of groups of Hydra's kernels per dilation, rounded down to an even number.",
     )
     n_kernels: int = param(default=8, rule=integer(2), doc="Kernels in each of Hydra's groups.")
     n_features: int = param(
         default=10_000,
         rule=integer(N_FIXED_KERNELS),
-        doc="MiniRocket's features, rounded down to a multiple of 84.",
+        doc="Number of MiniRocket features, rounded down to a multiple of 84.",
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
@@ -300,16 +301,18 @@ class _HydraMiniRocketParams(Params):
 
 
 class HydraMiniRocketClassifier(_HydraMiniRocketParams, RidgeHeadClassifier):
-    """Random and fixed kernels of Hydra and MiniRocket [1]_ under a linear classifier.
+    """Ridge classification on Hydra's and MiniRocket's features [1]_.
 
-    It has no epochs: the head is solved in one step, which takes memory and time with the square of
-    the number of series. Takes series of any length.
+    It has no epochs: the head is solved in one step. Fitting keeps about 15,000 features of each
+    series in memory, and its time grows with the square of the number of series: use it for up to a
+    few thousand. Takes series of any length.
     """
 
 
 class HydraMiniRocketRegressor(_HydraMiniRocketParams, RidgeHeadRegressor):
-    """Random and fixed kernels of Hydra and MiniRocket [1]_ under a linear regressor.
+    """Ridge regression on Hydra's and MiniRocket's features [1]_.
 
-    It has no epochs: the head is solved in one step, which takes memory and time with the square of
-    the number of series. Takes series of any length.
+    It has no epochs: the head is solved in one step. Fitting keeps about 15,000 features of each
+    series in memory, and its time grows with the square of the number of series: use it for up to a
+    few thousand. Takes series of any length.
     """

@@ -1,4 +1,4 @@
-"""Inception for time series and its variant with hand-made filters (Ismail Fawaz et al.)."""
+"""Inception for time series and its variant with hand-crafted filters (Ismail Fawaz et al.)."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ class InceptionModule(nn.Module):
     """Convolutions of several widths and max pooling side by side, batch normalisation, ReLU.
 
     Input of more than one channel comes to the convolutions through a bottleneck. With `hybrid`
-    fixed filters read the input besides.
+    fixed filters read the input, too.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, n_outputs, T), zero where the mask is False
@@ -93,9 +93,9 @@ class Inception(nn.Module):
     kernel_sizes : tuple of int
         One entry for each convolution of a module.
     depth : int
-        Modules; after every third one comes a shortcut.
+        Number of modules. A residual shortcut spans each three of them.
     hybrid : bool
-        Whether the first module has hand-made filters besides.
+        Whether the first module also has hand-crafted filters.
 
     Examples
     --------
@@ -158,15 +158,15 @@ class _InceptionParams(Params):
     kernel_sizes: Sequence[int] = param(
         default=(40, 20, 10),
         rule=sequence_of(integer(1)),
-        doc="Kernel of each convolution of a module, in time points.",
+        doc="Kernel size of each convolution of a module, in time points.",
     )
     depth: int = param(
-        default=6, rule=integer(1), doc="Inception modules; after every third comes a shortcut."
+        default=6, rule=integer(1), doc="Number of modules. A residual shortcut spans each three."
     )
     hybrid: bool = param(
         default=False,
-        doc="H-Inception: 17 fixed filters beside those of the first module, which find "
-        "increasing and decreasing trends and peaks.",
+        doc="H-Inception: the first module also has 17 fixed filters, which detect rises, falls "
+        "and peaks.",
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
@@ -176,14 +176,16 @@ class _InceptionParams(Params):
 class InceptionClassifier(_InceptionParams, SeriesClassifier):
     """Inception classifier [1]_; takes series of any length.
 
-    InceptionTime, and with ``hybrid=True`` H-InceptionTime, are five of them:
-    ``SeedEnsembleClassifier(InceptionClassifier(), n_estimators=5)``.
+    InceptionTime, and with ``hybrid=True`` H-InceptionTime, are ensembles of five such networks:
+    ``SeedEnsembleClassifier(InceptionClassifier(), n_estimators=5)``. For the published training
+    add ``**recipes.inceptiontime2020``.
     """
 
 
 class InceptionRegressor(_InceptionParams, SeriesRegressor):
     """Inception regressor [1]_; takes series of any length.
 
-    InceptionTime, and with ``hybrid=True`` H-InceptionTime, are five of them:
-    ``SeedEnsembleRegressor(InceptionRegressor(), n_estimators=5)``.
+    InceptionTime, and with ``hybrid=True`` H-InceptionTime, are ensembles of five such networks:
+    ``SeedEnsembleRegressor(InceptionRegressor(), n_estimators=5)``. For the published training
+    add ``**recipes.inceptiontime2020``.
     """

@@ -1,4 +1,4 @@
-"""LITE: a light Inception with hand-made filters (Ismail-Fawaz et al., 2023)."""
+"""LITE: a light Inception with hand-crafted filters (Ismail-Fawaz et al., 2023)."""
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ class LITE(nn.Module):
     n_filters : int
         Filters of each convolution.
     kernel_size : int
-        The longest kernel, in time points; the others have the half and a quarter of it.
+        The longest kernel, in time points; the other two have half and a quarter of it.
 
     Examples
     --------
@@ -59,8 +59,8 @@ class LITE(nn.Module):
         self.hybrid = HybridFilters()
         width = 3 * n_filters + self.hybrid.n_filters
         self.norm = BatchNorm(width, relu=True)
-        # NOTE[DIFF]: an even kernel has no tap in its middle. On series of fewer than 8 time points
-        # the nearest ones would lie beyond the ends, and the network would read nothing.
+        # NOTE[DIFF]: an even kernel has no weight in its middle. On series of fewer than 8 points
+        # the nearest ones would fall on padding, and the network would read nothing.
         dilations = [min(dilation, max(1, n_timepoints // 2)) for dilation in DILATIONS]
         self.separables = nn.ModuleList(
             [
@@ -93,7 +93,7 @@ class _LITEParams(Params):
     kernel_size: int = param(
         default=40,
         rule=integer(4),
-        doc="The longest kernel, in time points; the others have the half and a quarter of it.",
+        doc="The longest kernel, in time points; the other two have half and a quarter of it.",
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
@@ -101,14 +101,18 @@ class _LITEParams(Params):
 
 
 class LITEClassifier(_LITEParams, SeriesClassifier):
-    """LITE classifier [1]_: few weights, 9,814 for one channel; takes series of any length.
+    """LITE classifier [1]_; takes series of any length.
 
-    LITETime is five of them: ``SeedEnsembleClassifier(LITEClassifier(), n_estimators=5)``.
+    With its defaults and one channel it has 9,814 weights, not counting the last layer. LITETime is
+    an ensemble of five: ``SeedEnsembleClassifier(LITEClassifier(), n_estimators=5)``. For the
+    published training add ``**recipes.inceptiontime2020``.
     """
 
 
 class LITERegressor(_LITEParams, SeriesRegressor):
-    """LITE regressor [1]_: few weights, 9,814 for one channel; takes series of any length.
+    """LITE regressor [1]_; takes series of any length.
 
-    LITETime is five of them: ``SeedEnsembleRegressor(LITERegressor(), n_estimators=5)``.
+    With its defaults and one channel it has 9,814 weights, not counting the last layer. LITETime is
+    an ensemble of five: ``SeedEnsembleRegressor(LITERegressor(), n_estimators=5)``. For the
+    published training add ``**recipes.inceptiontime2020``.
     """

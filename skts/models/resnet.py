@@ -21,9 +21,10 @@ from skts.params import Params, integer, param, sequence_of
 
 
 class ResidualBlock(nn.Module):
-    """Convolutions of one width, each with batch normalisation; the input is added to the last.
+    """Convolutions with as many filters each, and batch normalisation after each.
 
-    The input comes normalised, and through a convolution of width 1 where the widths differ.
+    The block adds its input to the last output. The input is normalised first, after a convolution
+    of kernel size 1 where the numbers of channels differ.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, F, T), zero where the mask is False
@@ -109,7 +110,7 @@ class _ResNetParams(Params):
     kernel_sizes: Sequence[int] = param(
         default=(8, 5, 3),
         rule=sequence_of(integer(1)),
-        doc="Kernel of each convolution in a block, in time points.",
+        doc="Kernel size of each convolution in a block, in time points.",
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

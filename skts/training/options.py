@@ -58,9 +58,9 @@ class NetworkParams(Params):
         default=None,
         rule=integer(0, 2**32 - 1),
         group="bookkeeping",
-        doc="Seed of all that is drawn: weights, order of the batches, dropout, validation "
-        "split. An int makes a fit repeatable to the bit on the same CPU, as long as no other "
-        "thread draws from torch's global generator meanwhile: a process has one.",
+        doc="Seed of all random draws, such as weights, kernels, the order of the batches and the "
+        "validation split. An int makes a fit repeatable to the bit on the same CPU, as long as no "
+        "other thread draws from torch's global generator meanwhile.",
     )
 
     def _architecture(self):

@@ -11,7 +11,7 @@ from skts.process import kept_memory
 from skts.training.batches import Batches
 from skts.training.train import made_net
 
-#: Of how many series, at most, a network learns what is not random.
+#: Training series that a network learns from, at most.
 N_EXAMPLES = 512
 #: Strengths of the regularisation that are tried.
 ALPHAS = [float(alpha) for alpha in np.logspace(-3, 6, 19)]
@@ -26,9 +26,9 @@ def train_by_ridge(options, network, data, *, make_net, seed):
     The network has the methods ``features`` and ``learn``, a module ``scaling`` that brings the
     features to one scale, and a linear ``head``.
 
-    The strength of the regularisation is the one of the least squared error on series left out one
-    at a time (Golub, Heath and Wahba, 1979). Predictions of series left out also give the scale of
-    a classifier's logits, by which its probabilities are calibrated (Guo et al., 2017).
+    The ridge penalty minimises the leave-one-out squared error (Golub, Heath and Wahba, 1979). The
+    probabilities of a classifier are calibrated by temperature scaling (Guo et al., 2017) on the
+    leave-one-out predictions.
 
     Parameters
     ----------
@@ -50,9 +50,12 @@ def train_by_ridge(options, network, data, *, make_net, seed):
         net.module_.learn(**net.read_of(examples))
         features = features_of(net, training)
     check_finite(
-        features, lambda i: data.values[data.chosen[i]], "the network has no finite features"
+        features,
+        lambda i: data.values[data.chosen[i]],
+        "the network has no finite features",
+        remedy="Scale X",
     )
-    # of unequal weights as many series count as equal ones would have the same certainty
+    # the weights sum to Kish's effective sample size
     weights = data.weight * (data.weight.sum() / np.square(data.weight).sum())
     mean = np.average(features, axis=0, weights=weights)
     scale = scale_of(features, mean, weights)
@@ -100,9 +103,9 @@ def features_of(net, dataset):
 
 
 def scale_of(features, mean, weights):
-    """By what features are divided: the standard deviation, and more for those mostly zero.
+    """The divisor of each feature: its standard deviation plus (share of zeros)^4.
 
-    As in Hydra's sparse scaling: a feature that few series have would else count too much.
+    As in Hydra's sparse scaling: a feature that few series have would count too much otherwise.
     """
     deviation = np.sqrt(np.average(np.square(features - mean), axis=0, weights=weights))
     share_of_zeros = np.average(features == 0, axis=0, weights=weights)
@@ -111,10 +114,9 @@ def scale_of(features, mean, weights):
 
 
 def calibrated_scale(decisions, target, weights):
-    """By what decisions are multiplied to be logits: the likelihood of the series is greatest.
+    """The inverse temperature that maximises the likelihood of leave-one-out decisions.
 
-    The labels are those of the series and of one more that belongs to all classes alike. So
-    classes which are told apart without an error get no probability of 1.
+    Labels are smoothed by 1 / (n + 1), so that classes without an error get no probability of 1.
     """
     n, n_classes = decisions.shape
     labels = (n * np.eye(n_classes)[target] + 1 / n_classes) / (n + 1)

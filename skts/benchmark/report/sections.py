@@ -161,8 +161,8 @@ def other_metrics(scores):
         "epochs": "epochs",
     }
     table = pd.DataFrame({name: scores.table(column).mean() for name, column in columns.items()})
-    text = "Means over the data sets. A model without epochs is not trained by gradient; one "
-    text += "without log loss gives no probabilities other than 0 and 1."
+    text = "Means over the data sets. A model without epochs is not trained by gradient descent. A "
+    text += "model without log loss gives no probabilities other than 0 and 1."
     decimals = {"training seconds": 1, "prediction seconds": 3, "epochs": 0}
     return Section(
         name="metrics", title="Other metrics and time", text=text, table=table, decimals=decimals

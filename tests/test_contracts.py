@@ -24,7 +24,7 @@ from tests.settings import (
     EXPECTED_FAILED_CHECKS,
     FAST_TRAINING,
     RUN_ALL_CHECKS,
-    SLOW_LEARNERS,
+    SMALL_BATCHES,
     discovered,
     is_classifier_class,
     is_solved,
@@ -64,17 +64,18 @@ def sklearn_checks():
     for param in CLASSES:
         (cls,) = param.values
         kind = "classifier" if is_classifier_class(cls) else "regressor"
-        options = {} if param.id in SLOW_LEARNERS else FAST_TRAINING[kind]
         made = estimator_checks_generator(
-            small(cls, **options), expected_failed_checks=EXPECTED_FAILED_CHECKS, mark="xfail"
+            small(cls, **FAST_TRAINING[kind]),
+            expected_failed_checks=EXPECTED_FAILED_CHECKS,
+            mark="xfail",
         )
         for one in made:
             estimator, check = getattr(one, "values", one)
             marks, name = [*getattr(one, "marks", ())], check.func.__name__
             of_architecture = is_classifier(estimator) and name in CHECKS_OF_ARCHITECTURES
             is_quick = of_architecture or param.id in RUN_ALL_CHECKS
-            if name in EXPECTED_FAILED_CHECKS:
-                estimator = small(cls, batch_size=8)
+            if name in SMALL_BATCHES:
+                estimator = small(cls, **SMALL_BATCHES[name])
             if check.keywords or not is_quick:  # with keywords: the check once more
                 marks.append(pytest.mark.full)
             words = [param.id, name, *(f"{k}={v}" for k, v in check.keywords.items())]

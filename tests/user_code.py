@@ -53,7 +53,7 @@ def training(y: np.ndarray) -> None:
     search.fit(X, y).predict(X)
 
     LSTMFCNClassifier(n_cels=4)  # error: call-arg
-    LSTMFCNClassifier(4)  # error: call-arg
+    LSTMFCNClassifier("balanced")  # error: call-arg
     LSTMFCNClassifier(n_cells="4")  # error: arg-type
     LSTMFCNClassifier(filters=(8, 16, "8"))  # error: arg-type
     LSTMFCNClassifier(lr_schedule="cosine")  # error: arg-type

@@ -20,6 +20,11 @@ MOST_DILATIONS = 32
 GOLDEN_RATIO = (math.sqrt(5) + 1) / 2
 
 
+def log2_of_longest(n_timepoints: int) -> float:
+    """Of the longest dilation with which a kernel fits into such series, 0 where none does."""
+    return max(0.0, math.log2(max(1, n_timepoints - 1) / (N_TAPS - 1)))
+
+
 def taps(x: Tensor, dilation: int) -> Tensor:
     """The time points that the taps of a dilated kernel read, less the one in the middle.
 
@@ -62,7 +67,7 @@ class Hydra(nn.Module):
 
     def __init__(self, n_channels: int, n_timepoints: int, *, n_groups: int, n_kernels: int):
         super().__init__()
-        longest = max(0.0, math.log2(max(1, n_timepoints - 1) / (N_TAPS - 1)))
+        longest = log2_of_longest(n_timepoints)
         self.dilations = [2**i for i in range(int(longest) + 1)]
         shape = (len(self.dilations), 2, max(1, n_groups // 2))
         kernels = torch.randn(*shape, n_kernels, N_TAPS)
@@ -125,7 +130,7 @@ class MiniRocket(nn.Module):
         kernels = torch.full((N_FIXED_KERNELS, N_TAPS), -1.0)
         self.register_buffer("kernels", kernels.scatter(1, chosen, 2.0), persistent=False)
         per_kernel = max(1, n_features // N_FIXED_KERNELS)
-        longest = max(0.0, math.log2(max(1, n_timepoints - 1) / (N_TAPS - 1)))
+        longest = log2_of_longest(n_timepoints)
         steps = np.logspace(0, longest, min(per_kernel, MOST_DILATIONS), base=2).astype(int)
         dilations, share = np.unique(steps, return_counts=True)
         counts = share * (per_kernel / len(steps))

@@ -1,7 +1,14 @@
 """Deep networks for time series that behave like any other scikit-learn estimator."""
 
 from skts import datasets, lazy, recipes
-from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
+from skts.ensemble import (
+    EnsembleClassifier,
+    EnsembleRegressor,
+    MultiViewClassifier,
+    MultiViewRegressor,
+    SeedEnsembleClassifier,
+    SeedEnsembleRegressor,
+)
 from skts.export import export_onnx
 from skts.models.alstm import (
     ALSTMClassifier,
@@ -27,6 +34,7 @@ from skts.models.mlstmfcn import (
     MLSTMFCNClassifier,
     MLSTMFCNRegressor,
 )
+from skts.models.quant import QuantRidgeClassifier, QuantRidgeRegressor
 from skts.models.resnet import ResNetClassifier, ResNetRegressor
 from skts.models.selstmfcn import SELSTMFCNClassifier, SELSTMFCNRegressor
 from skts.saving import load, save
@@ -43,6 +51,8 @@ __all__ = [
     "CNNRegressor",
     "ConvLSTMClassifier",
     "ConvLSTMRegressor",
+    "EnsembleClassifier",
+    "EnsembleRegressor",
     "FCNClassifier",
     "FCNRegressor",
     "HydraMiniRocketClassifier",
@@ -61,6 +71,10 @@ __all__ = [
     "MALSTMFCNRegressor",
     "MLSTMFCNClassifier",
     "MLSTMFCNRegressor",
+    "MultiViewClassifier",
+    "MultiViewRegressor",
+    "QuantRidgeClassifier",
+    "QuantRidgeRegressor",
     "ResNetClassifier",
     "ResNetRegressor",
     "SELSTMFCNClassifier",

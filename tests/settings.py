@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 from sklearn.base import ClassifierMixin
 
-from skts import FCNClassifier, FCNRegressor
+from skts import (
+    FCNClassifier,
+    FCNRegressor,
+    HydraMiniRocketClassifier,
+    HydraMiniRocketRegressor,
+)
 from skts.base.ridge import RidgeTrained
 from skts.discovery import all_estimators
-from skts.training.options import SeriesTrainingParams
+from skts.ensemble import Ensemble
+from skts.training.options import SeriesTrainingParams, TargetParams
 
 #: Archives for the tests that need real data.
 DATA = Path(os.environ.get("SKTS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -19,7 +25,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"no data in {DATA}")
 #: Enough training for scikit-learn's own checks of accuracy, and no more.
 TRAINING = {
     "classifier": {"max_epochs": 20, "lr": 1e-2},
-    "regressor": {"max_epochs": 60, "batch_size": 32, "lr": 1e-2},
+    "regressor": {"max_epochs": 60, "batch_size": 32, "lr": 1e-2, "calibration_folds": None},
 }
 
 #: Of the classes that learn a table too slowly: ALSTM knows no positions, and which of ten columns
@@ -53,6 +59,7 @@ SMALL_BATCHES = {
 
 #: What ensembles are made of.
 MEMBERS = {"classifier": FCNClassifier, "regressor": FCNRegressor}
+SOLVED = {"classifier": HydraMiniRocketClassifier, "regressor": HydraMiniRocketRegressor}
 
 #: Checks of scikit-learn that cannot pass, and why.
 EXPECTED_FAILED_CHECKS = {
@@ -118,23 +125,46 @@ def is_solved(cls):
 def small(cls, **options):
     """An instance of `cls` that trains in a moment; an ensemble's members take the options."""
     kind = "classifier" if is_classifier_class(cls) else "regressor"
-    if "SeedEnsemble" in cls.__name__:
-        return cls(small(MEMBERS[kind], **options), n_estimators=2)
+    if is_ensemble(cls):
+        return small_ensemble(cls, **options)
     defaults = cls().get_params()
     widths = {name: narrow(defaults[name]) for name in NARROWED if name in defaults}
     training = TRAINING[kind] | SLOW_LEARNERS.get(cls.__name__, {}) | options
     if is_solved(cls):  # options of training by gradient are not its own
-        foreign = inspect.signature(SeriesTrainingParams).parameters.keys() - defaults.keys()
+        foreign = {*_options(SeriesTrainingParams), *_options(TargetParams)} - defaults.keys()
         training = {name: value for name, value in training.items() if name not in foreign}
     return cls(**({"random_state": 0} | widths | training))
 
 
+def small_ensemble(cls, **options):
+    """The same of an ensemble."""
+    kind = "classifier" if is_classifier_class(cls) else "regressor"
+    accepted = _options(cls)
+    if "estimator" in accepted:
+        return cls(small(MEMBERS[kind], **options), n_estimators=2)
+    if "estimators" in accepted:
+        members = [(m.__name__, small(m, **options)) for m in (MEMBERS[kind], SOLVED[kind])]
+        return cls(members, cv=2)
+    own = {name: value for name, value in options.items() if name in accepted}
+    return cls(**({"random_state": 0, "n_groups": 4, "n_features": 840} | own))
+
+
+def is_ensemble(cls):
+    """Whether a class averages other estimators."""
+    return issubclass(cls, Ensemble)
+
+
+def _options(cls):
+    return inspect.signature(cls).parameters.keys()
+
+
 def of_full_size(cls, **options):
     """An instance of `cls` with the widths of its paper."""
-    defaults = small(cls).get_params()
-    prefix = "estimator__" if "estimator" in defaults else ""
-    member = type(defaults["estimator"]) if prefix else cls
-    widths = {name: getattr(member(), name) for name in NARROWED if prefix + name in defaults}
+    member = cls
+    if is_ensemble(cls) and "n_groups" not in _options(cls):
+        member = MEMBERS["classifier" if is_classifier_class(cls) else "regressor"]
+    defaults = member().get_params()
+    widths = {name: defaults[name] for name in NARROWED if name in defaults}
     return small(cls, **(widths | options))
 
 

@@ -18,14 +18,14 @@ from skts.forecasting import LSTMForecaster
 from skts.persistence.files import read_file, to_plain, write_file
 from skts.training.checkpoint import Checkpoint
 from tests import forecasts
-from tests.settings import is_solved, small
+from tests.settings import is_ensemble, is_solved, small
 
 X = np.random.default_rng(0).normal(size=(24, 2, 12))
 Y = np.array(["no", "yes"])[np.arange(24) % 2]
 CLASSES = [
     pytest.param(cls, id=name)
     for name, cls in all_estimators(["classifier", "regressor"])
-    if "SeedEnsemble" not in name and not is_solved(cls)
+    if not is_ensemble(cls) and not is_solved(cls)
 ]
 PLATEAU = {
     "lr_schedule": "plateau",

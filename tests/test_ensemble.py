@@ -1,15 +1,29 @@
 """Seed ensembles: what they average, where their seeds come from."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.special import softmax
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skts import FCNClassifier, FCNRegressor, SeedEnsembleClassifier, SeedEnsembleRegressor
+from skts import (
+    EnsembleClassifier,
+    EnsembleRegressor,
+    FCNClassifier,
+    FCNRegressor,
+    HydraMiniRocketClassifier,
+    HydraMiniRocketRegressor,
+    MultiViewClassifier,
+    MultiViewRegressor,
+    SeedEnsembleClassifier,
+    SeedEnsembleRegressor,
+)
 from tests.recording import X, Y
 from tests.settings import small
 
@@ -141,3 +155,128 @@ def test_a_failed_fit_leaves_an_ensemble_as_it_was(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         ensemble.fit(X, Y)
     np.testing.assert_array_equal(ensemble.predict_proba(X), before)
+
+
+class TestWeighted:
+    def members(self, **options):
+        return [
+            ("fcn", small(FCNClassifier, **options)),
+            ("hydra", small(HydraMiniRocketClassifier)),
+        ]
+
+    def test_a_member_without_use_gets_no_weight(self):
+        useless = DummyClassifier(strategy="uniform", random_state=0)
+        clf = EnsembleClassifier([*self.members(), ("dummy", useless)], cv=2).fit(X, Y)
+        assert clf.weights_[2] < 1e-3
+        assert clf.weights_.sum() == pytest.approx(1)
+        expected = np.average(
+            [m.predict_proba(X) for m in clf.estimators_], axis=0, weights=clf.weights_
+        )
+        np.testing.assert_array_equal(clf.predict_proba(X), expected)
+
+    def test_weights_by_hand_and_equal_ones(self):
+        members = self.members(max_epochs=2)
+        by_hand = EnsembleClassifier(members, weights=[3, 1]).fit(X, Y)
+        np.testing.assert_array_equal(by_hand.weights_, [0.75, 0.25])
+        np.testing.assert_array_equal(
+            EnsembleClassifier(members, weights=None).fit(X, Y).weights_, [0.5, 0.5]
+        )
+
+    def test_the_loss_is_that_of_cross_validation(self):
+        forest = RandomForestClassifier(n_estimators=20, random_state=0)
+        ensemble = EnsembleClassifier([("forest", forest), ("again", forest)], cv=3).fit(X, Y)
+        np.testing.assert_allclose(ensemble.weights_, [0.5, 0.5])
+        held_out = cross_val_predict(forest, X, Y, cv=3, method="predict_proba")
+        of_label = held_out[np.arange(len(Y)), np.searchsorted(ensemble.classes_, Y)]
+        loss = -np.log((len(Y) * of_label + 0.5) / (len(Y) + 1)).mean()
+        hydra = small(HydraMiniRocketClassifier)
+        both = EnsembleClassifier([("forest", forest), ("hydra", hydra)], cv=3).fit(X, Y)
+        apart = loss - both.estimators_[1].loo_loss_
+        ratio = both.weights_[1] / both.weights_[0]
+        assert np.log(ratio) == pytest.approx(3 * np.sqrt(len(Y)) * apart)
+
+    def test_regressors_by_the_logarithm_of_their_error(self):
+        y = np.where(Y[0] == Y, 1.0, 3.0)
+        members = [("mean", DummyRegressor()), ("hydra", small(HydraMiniRocketRegressor))]
+        reg = EnsembleRegressor(members, cv=2).fit(X, y)
+        assert reg.weights_[1] > 0.99
+        predictions = [member.predict(X) for member in reg.estimators_]
+        expected = np.average(predictions, axis=0, weights=reg.weights_)
+        np.testing.assert_allclose(reg.predict(X), expected)
+
+    def test_members_options_are_set_by_name(self):
+        clf = EnsembleClassifier(self.members())
+        clf.set_params(fcn__lr=0.5, cv=3)
+        assert clf.get_params()["fcn__lr"] == 0.5
+        clf.set_params(fcn=small(FCNClassifier, lr=0.25))
+        assert clf.get_params()["fcn__lr"] == 0.25
+        search = GridSearchCV(
+            EnsembleClassifier(self.members(), weights=None), {"fcn__max_epochs": [1, 2]}, cv=2
+        )
+        assert search.fit(X[:30], Y[:30]).best_params_["fcn__max_epochs"] in (1, 2)
+
+    def test_takes_lists_of_unequal_series_and_weights(self):
+        series = [x[: 20 + i % 3] for i, x in enumerate(X)]
+        weight = np.arange(len(X)) % 3
+        clf = EnsembleClassifier(self.members(max_epochs=2), cv=2)
+        clf.fit(series, Y, sample_weight=weight)
+        kept = np.flatnonzero(weight)
+        assert clf.predict_proba([series[i] for i in kept]).shape == (len(kept), 2)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"estimators": []}, "estimators of EnsembleClassifier must be a list of"),
+            ({"estimators": [FCNClassifier()]}, "estimators of EnsembleClassifier must be a list"),
+            ({"estimators": [("a", FCNRegressor())]}, "must be a list of"),
+            ({"estimators": [("a", FCNClassifier()), ("a", FCNClassifier())]}, "not unique"),
+            ({"weights": [1.0]}, "one for each of the 2 estimators, got 1"),
+            ({"weights": [0.0, 0.0]}, "one at least above 0"),
+            ({"weights": "loss"}, "weights of EnsembleClassifier must be"),
+        ],
+    )
+    def test_bad_options_are_named(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            EnsembleClassifier(**({"estimators": self.members()} | options)).fit(X, Y)
+
+    def test_a_table_with_rows_that_are_no_series_cannot_be_cross_validated(self):
+        index = pd.MultiIndex.from_product([range(len(X)), range(X.shape[1])])
+        frame = pd.DataFrame({"c": X.ravel()}, index=index)
+        with pytest.raises(ValueError, match="as many rows as y has series"):
+            EnsembleClassifier(self.members(max_epochs=1)).fit(frame, Y)
+        EnsembleClassifier(self.members(max_epochs=1), weights=None).fit(frame, Y)
+
+    def test_a_failure_leaves_the_ensemble_as_it_was(self):
+        clf = EnsembleClassifier(self.members(max_epochs=1), cv=2).fit(X, Y)
+        before = clf.predict_proba(X)
+        clf.set_params(fcn__lr=1e30)
+        with pytest.raises(ValueError, match="diverged"):
+            clf.fit(X, Y)
+        np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+class TestMultiView:
+    def test_a_view_that_misleads_gets_no_weight(self):
+        rng = np.random.default_rng(0)
+        rising = np.arange(60) % 2
+        drift = (2 * rising - 1)[:, None] * np.linspace(-1, 1, 40)  # the spectrum cannot tell
+        clf = small(MultiViewClassifier).fit(drift + 0.3 * rng.standard_normal((60, 40)), rising)
+        assert [m.representation for m in clf.estimators_] == [
+            *(None, "derivative", "cumulative_sum", "spectrum", None)
+        ]
+        assert clf.weights_[3] < 1e-3
+        losses = np.array([m.loo_loss_ for m in clf.estimators_])
+        expected = softmax(-3 * np.sqrt(60) * losses)
+        np.testing.assert_allclose(clf.weights_, expected)
+
+    def test_hands_its_options_to_every_member(self):
+        clf = small(MultiViewClassifier, class_weight="balanced", missing="interpolate")
+        clf.set_params(normalize="series").fit(X, Y)
+        for member in clf.estimators_:
+            assert member.class_weight == "balanced"
+            assert (member.missing, member.normalize) == ("interpolate", "series")
+        assert len({member.random_state for member in clf.estimators_}) == 5
+
+    def test_regresses(self):
+        y = np.where(Y[0] == Y, 1.0, 3.0)
+        assert small(MultiViewRegressor).fit(X, y).score(X, y) > 0.8

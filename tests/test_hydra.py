@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import softmax
-from sklearn.linear_model import RidgeCV
+from sklearn.linear_model import Ridge, RidgeCV
 from torch.nn import functional as F
 
 from skts import HydraMiniRocketClassifier, HydraMiniRocketRegressor
@@ -179,7 +179,8 @@ class TestRidge:
             series = torch.tensor(X[:, None] + offset, dtype=torch.float32)
             module = fitted.net_.module_
             scaled = module.scaling(module.features(series)).double().numpy()
-        weight, bias = solved(scaled, ((y - y.mean()) / y.std()).astype(np.float32), np.ones(30), 1)
+        target = ((y - y.mean()) / y.std()).astype(np.float32)
+        weight, bias, _ = solved(scaled, target, np.ones(30), 1)
         expected = (scaled @ weight.T + bias)[:, 0] * y.std() + y.mean()
         np.testing.assert_allclose(fitted.predict(X + offset), expected, atol=0.02)
 
@@ -195,14 +196,30 @@ class TestRidge:
         rng = np.random.default_rng(0)
         decisions = rng.normal(size=(4000, 3))
         target = np.array([rng.choice(3, p=p) for p in softmax(2.5 * decisions, axis=1)])
-        found = calibrated_scale(decisions, target, np.ones(4000))
+        found, _ = calibrated_scale(decisions, target, np.ones(4000))
         assert abs(found - 2.5) < 0.15
 
     def test_classes_told_apart_without_an_error_are_not_certain(self):
         decisions = np.array([[1.0, -1.0], [-1.0, 1.0]] * 10)
-        scale = calibrated_scale(decisions, np.array([0, 1] * 10), np.ones(20))
+        scale, loss = calibrated_scale(decisions, np.array([0, 1] * 10), np.ones(20))
         sure = softmax(scale * decisions, axis=1).max(axis=1)
         np.testing.assert_allclose(sure, 20.5 / 21, atol=1e-3)
+        share = np.array([20.5, 0.5]) / 21
+        assert loss == pytest.approx(-(share * np.log(share)).sum(), abs=1e-4)
+
+    def test_the_loss_is_that_of_series_left_out(self):
+        rng = np.random.default_rng(0)
+        features, weights = rng.normal(size=(20, 5)), rng.uniform(0.5, 2, 20)
+        target = (features[:, 0] + rng.normal(size=20)).astype(np.float32)
+        errors = np.zeros((len(ALPHAS), 20))
+        for i in range(20):
+            rest = np.arange(20) != i
+            for j, alpha in enumerate(ALPHAS):
+                ridge = Ridge(alpha).fit(features[rest], target[rest], weights[rest])
+                errors[j, i] = ridge.predict(features[[i]])[0] - target[i]
+        *_, loss = solved(features, target, weights, 1)
+        least = np.average(errors**2, axis=1, weights=weights).min()
+        assert loss == pytest.approx(least, rel=0.02)
 
     def test_a_feature_of_few_series_counts_little(self):
         features = np.zeros((100, 2))

@@ -20,20 +20,17 @@ from skorch.callbacks import EarlyStopping
 from skts import (
     FCNClassifier,
     FCNRegressor,
-    SeedEnsembleClassifier,
-    SeedEnsembleRegressor,
     models,
 )
 from skts.discovery import all_estimators
 from skts.params import GROUPS, Params, group_of, integer, param, real
 from skts.training.callbacks import Callbacks
 from tests import forecasts
-from tests.settings import small
+from tests.settings import is_ensemble, small
 
 CLASSES = [pytest.param(cls, id=name) for name, cls in all_estimators()]
-ENSEMBLES = SeedEnsembleClassifier, SeedEnsembleRegressor
 FORECASTERS = [cls for _, cls in all_estimators("forecaster")]
-WITH_NETWORK = [case for case in CLASSES if not issubclass(case.values[0], ENSEMBLES)]
+WITH_NETWORK = [case for case in CLASSES if not is_ensemble(case.values[0])]
 
 #: Of each type that an option may have, values. Every option takes one at least.
 OF_TYPE = {
@@ -48,6 +45,8 @@ OF_TYPE = {
     Sequence[int]: [(8, 8, 8), [5], range(1, 4), (np.int64(3),)],
     Mapping[typing.Any, float]: [{"a": 1.5, 0: 2}, types.MappingProxyType({"b": 0.5})],
     Callbacks: [[EarlyStopping()], (EarlyStopping,), [("stop", EarlyStopping)]],
+    list[tuple[str, BaseEstimator]]: [[("a", FCNClassifier())], [("b", FCNRegressor())]],
+    Sequence[float]: [(0.5, 1), [0, 2.5]],
     BaseEstimator: [FCNClassifier(), FCNRegressor(), LogisticRegression()],
 }
 #: Of types that no option has.
@@ -106,7 +105,9 @@ def test_a_rule_accepts_what_the_type_names_and_nothing_else(cls):
         for kind in named:
             is_taken = [accepts(estimator, name, value) for value in OF_TYPE[kind]]
             assert any(is_taken), (name, kind)
-        for kind in OF_TYPE.keys() - named - ({int} if float in named else set()):
+        also = {int} if float in named else set()
+        also |= {Sequence[int]} if Sequence[float] in named else set()
+        for kind in OF_TYPE.keys() - named - also:
             for value in OF_TYPE[kind]:
                 assert not accepts(estimator, name, value), (name, value)
         for value in ALL_WORDS:

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import skops.io as sio
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skts
 from skts.training.callbacks import Progress
-from tests.settings import is_solved, small
+from tests.settings import is_ensemble, is_solved, small
 from tests.test_persistence import CLASSES, X, Y, fitted, outputs
 
 
@@ -21,13 +22,14 @@ from tests.test_persistence import CLASSES, X, Y, fitted, outputs
 def test_the_estimator_is_all_there_is_to_trust(cls):
     pipeline = make_pipeline(StandardScaler(), small(cls, max_epochs=1)).fit(X[:, 0], Y == "yes")
     content = sio.dumps(pipeline)
-    types = {cls} | ({type(pipeline[-1].estimator)} if "SeedEnsemble" in cls.__name__ else set())
+    inside = pipeline[-1].get_params().values()
+    types = {cls} | {type(value) for value in inside if isinstance(value, BaseEstimator)}
     assert set(sio.get_untrusted_types(data=content)) <= {
         f"{of.__module__}.{of.__name__}" for of in types
     }
     again = sio.loads(content, trusted=sio.get_untrusted_types(data=content))
     np.testing.assert_array_equal(outputs(again, X[:, 0]), outputs(pipeline, X[:, 0]))
-    if "SeedEnsemble" not in cls.__name__ and not is_solved(cls):
+    if not is_ensemble(cls) and not is_solved(cls):
         assert again[-1].history_[:, "train_loss"] == pipeline[-1].history_[:, "train_loss"]
 
 

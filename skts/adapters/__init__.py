@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from sktime.regression.base import BaseRegressor as SktimeRegressor
 
     from skts.base import SeriesEstimator
-    from skts.ensemble import SeedEnsemble
+    from skts.ensemble import Ensemble
 
 __all__ = ["to_aeon", "to_sktime"]
 __getattr__, __dir__ = lazy.submodules_of(__name__)
 
 
-def to_sktime(estimator: SeriesEstimator | SeedEnsemble) -> SktimeClassifier | SktimeRegressor:
+def to_sktime(estimator: SeriesEstimator | Ensemble) -> SktimeClassifier | SktimeRegressor:
     """The same estimator as a classifier or regressor of sktime.
 
     Parameters
@@ -55,7 +55,7 @@ def to_sktime(estimator: SeriesEstimator | SeedEnsemble) -> SktimeClassifier | S
     return sktime.class_for(type(estimator))(**parameters)
 
 
-def to_aeon(estimator: SeriesEstimator | SeedEnsemble) -> AeonClassifier | AeonRegressor:
+def to_aeon(estimator: SeriesEstimator | Ensemble) -> AeonClassifier | AeonRegressor:
     """The same estimator as a classifier or regressor of aeon, which must be installed.
 
     Parameters

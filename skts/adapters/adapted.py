@@ -13,13 +13,10 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import get_tags
 
 from skts.base import SeriesEstimator
-from skts.base.ridge import RidgeTrained
 from skts.discovery import all_estimators
-from skts.ensemble import SeedEnsembleClassifier, SeedEnsembleRegressor
+from skts.ensemble import Ensemble
 from skts.models.fcn import FCNClassifier, FCNRegressor
 from skts.params import documented
-
-ENSEMBLES = SeedEnsembleClassifier, SeedEnsembleRegressor
 
 
 class Adapted:
@@ -35,7 +32,14 @@ class Adapted:
     def _tag_capabilities(self):
         self.set_tags(**capability_tags(self._unfitted(), self._unequal_length))
 
+    def get_params(self, deep=True):
+        own = super().get_params(deep=False)
+        return self._wrapped(**own).get_params() if deep else own
+
     def set_params(self, **params):
+        own = super().get_params(deep=False)
+        if not params.keys() <= own.keys():  # of members
+            params = self._unfitted().set_params(**params).get_params(deep=False)
         super().set_params(**params)
         self._tag_capabilities()
         return self
@@ -79,11 +83,12 @@ class AdaptedClassifier(Adapted):
 
 def capability_tags(estimator, unequal_length):
     """What an estimator with its options takes; in the case of an ensemble, what its members do."""
-    if isinstance(estimator, ENSEMBLES):
-        return capability_tags(estimator.estimator, unequal_length)
+    if isinstance(estimator, Ensemble):
+        of_members = [capability_tags(m, unequal_length) for m in estimator._tagged_members()]
+        return {tag: all(of_one[tag] for of_one in of_members) for tag in of_members[0]}
     is_ours = isinstance(estimator, SeriesEstimator)
     return {
-        "capability:unequal_length": is_ours and estimator._accepted_lengths() in unequal_length,
+        "capability:unequal_length": is_ours and estimator._lengths_read() in unequal_length,
         "capability:missing_values": is_ours and estimator.missing == "interpolate",
     }
 
@@ -98,12 +103,7 @@ def adapted_class(wrapped, base, tags, example, **defaults):
     In `example`, a doctest, {name} and {options} stand for the class and those of a short training.
     `defaults` take the place of those in skts.
     """
-    options = "max_epochs=2, random_state=0"
-    if issubclass(wrapped, RidgeTrained):
-        options = "random_state=0"
-    elif issubclass(wrapped, ENSEMBLES):
-        options = f"skts.FCN{wrapped.__name__.removeprefix('SeedEnsemble')}({options})"
-    example = example.replace("{options}", options)
+    example = example.replace("{options}", _options_in_example(wrapped))
     attributes = [("estimator_", "The fitted estimator of skts, with its own attributes.")]
     signature = inspect.signature(wrapped.__init__)
     parameters = [
@@ -142,7 +142,7 @@ def wrapped_by_name(name):
 
 def parameters_of(estimator, function):
     """Copies of the parameters of an estimator of skts."""
-    if not isinstance(estimator, (SeriesEstimator, *ENSEMBLES)):
+    if not isinstance(estimator, (SeriesEstimator, Ensemble)):
         raise TypeError(
             f"{function} takes an estimator of skts, for example LSTMFCNClassifier(), got "
             f"{estimator!r}"
@@ -150,13 +150,33 @@ def parameters_of(estimator, function):
     return clone(estimator).get_params(deep=False)
 
 
+def _options_in_example(wrapped):
+    accepted = inspect.signature(wrapped).parameters
+    member = f"skts.{_member_of(wrapped).__name__}(max_epochs=2, random_state=0)"
+    if "estimator" in accepted:
+        return member
+    if "estimators" in accepted:
+        return f'[("fcn", {member})]'
+    return "max_epochs=2, random_state=0" if "max_epochs" in accepted else "random_state=0"
+
+
+def _member_of(wrapped):
+    return FCNClassifier if issubclass(wrapped, ClassifierMixin) else FCNRegressor
+
+
 def small_parameters(wrapped):
     """Two sets of parameters for the libraries' own checks: trainings of a moment."""
-    if issubclass(wrapped, ENSEMBLES):
-        member = FCNClassifier if issubclass(wrapped, ClassifierMixin) else FCNRegressor
-        members = [member(**options) for options in small_parameters(member)]
-        return [{"estimator": m, "n_estimators": n} for m, n in zip(members, (2, 1), strict=True)]
     accepted = inspect.signature(wrapped).parameters.keys()  # of a constructor of one's own
+    if {"estimator", "estimators"} & accepted:
+        member = _member_of(wrapped)
+        first, second = (member(**options) for options in small_parameters(member))
+        if "estimator" in accepted:
+            return [
+                {"estimator": first, "n_estimators": 2},
+                {"estimator": second, "n_estimators": 1},
+            ]
+        both = [("first", first), ("second", second)]
+        return [{"estimators": both, "weights": None}, {"estimators": both[1:], "cv": 2}]
     return [
         {name: value for name, value in options.items() if name in accepted}
         for options in (

@@ -1,5 +1,6 @@
 """What classifiers and regressors share."""
 
+import functools
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
@@ -17,19 +18,28 @@ from skts.input.validation import (
     check_series,
     check_targets,
 )
+from skts.layers import REPRESENTATIONS, Reading, steps_of
 from skts.training.batches import SeriesDataset
 from skts.training.interrupts import unchanged_on_error
 from skts.training.net import History
-from skts.training.options import InputParams, NetworkParams, SeriesTrainingParams
+from skts.training.options import (
+    InputParams,
+    NetworkParams,
+    RepresentationParams,
+    SeriesTrainingParams,
+)
 from skts.training.train import (
     TrainingData,
+    channel_scaling,
     draw_seed,
     hold_out,
     train,
 )
 
 
-class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimator, ABC):
+class SeriesEstimator(
+    RepresentationParams, InputParams, NetworkParams, PersistentNetwork, BaseEstimator, ABC
+):
     """Abstract base: what classifiers and regressors share, however their network is trained."""
 
     #: Why the network's output has no gradient with respect to the series, where it has none.
@@ -89,8 +99,35 @@ class SeriesEstimator(InputParams, NetworkParams, PersistentNetwork, BaseEstimat
     def _net_to_go_on_from(self):
         """That of the last fit where the options say that `fit` starts from it, else None."""
 
-    def _new_network(self):
-        return self._network(self.n_channels_in_, self.n_timepoints_in_, self._n_outputs())
+    def _lengths_read(self):
+        """As `_accepted_lengths`, with the options as they are."""
+        return "any" if self.representation == "spectrum" else self._accepted_lengths()
+
+    def _least_timepoints(self):
+        """As `_min_timepoints`, of the fitted shape: all series have as many frequencies."""
+        return (
+            1 if self.representation == "spectrum" else self._min_timepoints(self.n_timepoints_in_)
+        )
+
+    def _new_network(self, scaling=None):
+        """The untrained network with what its options put ahead of it.
+
+        `scaling` is the mean and the deviation of each channel, for ``normalize="channel"``; a
+        network whose weights come from elsewhere needs none.
+        """
+        n_steps = steps_of(self.representation, self.n_timepoints_in_)
+        network = self._network(self.n_channels_in_, n_steps, self._n_outputs())
+        if self.normalize == "channel" and scaling is None:
+            scaling = np.zeros(self.n_channels_in_), np.ones(self.n_channels_in_)
+        if self.representation is None and scaling is None:
+            return network
+        read = self.representation and REPRESENTATIONS[self.representation](self.n_timepoints_in_)
+        return Reading(network, read, scaling)
+
+    def _network_for(self, data):
+        """Makes the untrained network for this training data."""
+        scaling = channel_scaling(data) if self.normalize == "channel" else None
+        return functools.partial(self._new_network, scaling)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -173,22 +210,25 @@ class GradientTrained(SeriesEstimator, SeriesTrainingParams):
     def _net_to_go_on_from(self):
         return vars(self).get("net_") if self.warm_start else None
 
-    def _trained(self, data, previous, one_epoch):
+    def _trained(self, data, previous, one_epoch, valid=None, n_epochs=None):
+        """As of SeriesEstimator; `valid` takes the place of what the options would hold out."""
         seed = draw_seed(self.random_state)
         if one_epoch and previous is not None:
             # another order of the batches in every call
             seed = (seed + len(previous.history)) % 2**32
-        data, valid = hold_out(
-            data, self.validation_fraction, stratify=is_classifier(self), seed=seed
-        )
+        if valid is None:
+            data, valid = hold_out(
+                data, self.validation_fraction, stratify=is_classifier(self), seed=seed
+            )
         data, valid = self._balanced(data, valid, seed)
         return train(
             self,
-            self._new_network,
+            self._network_for(data),
             data,
             valid,
             make_net=self._make_net,
             seed=seed,
             previous=previous,
             one_epoch=one_epoch,
+            n_epochs=n_epochs,
         )

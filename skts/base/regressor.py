@@ -1,16 +1,21 @@
 """What regressors do besides."""
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin
+from sklearn.base import RegressorMixin, clone
 
 from skts.base.estimator import GradientTrained, SeriesEstimator
+from skts.device import out_of_memory_named, torch_defaults
 from skts.input.validation import (
     check_not_beyond,
 )
+from skts.training.calibration import held_out_folds, range_with_margin, shrinkage_of
+from skts.training.callbacks import NoGain, target_loss_of
 from skts.training.net import RegressorNet
+from skts.training.options import TargetParams, normalize_param
+from skts.training.train import draw_seed
 
 
 class NetworkRegressor(RegressorMixin, SeriesEstimator):
@@ -42,8 +47,16 @@ class NetworkRegressor(RegressorMixin, SeriesEstimator):
         """
         standardised = self._outputs(X)[:, 0].astype(np.float64)
         with np.errstate(over="ignore"):
-            predictions = standardised * self.target_scale_ + self.target_mean_
-        return check_not_beyond(predictions, "predictions")
+            predictions = standardised * self._output_scale() + self.target_mean_
+        return check_not_beyond(np.clip(predictions, *self._output_range()), "predictions")
+
+    def _output_scale(self):
+        """What the network's output is multiplied with."""
+        return self.target_scale_
+
+    def _output_range(self):
+        """The least and the largest prediction."""
+        return -np.inf, np.inf
 
     def _n_outputs(self):
         return 1
@@ -63,10 +76,20 @@ class NetworkRegressor(RegressorMixin, SeriesEstimator):
         return (y / self.target_scale_ - self.target_mean_ / self.target_scale_).astype(np.float32)
 
 
-class SeriesRegressor(NetworkRegressor, GradientTrained):
+class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
     """Abstract base of the regressors whose network is trained by gradient."""
 
+    _fitted_attributes = (
+        (
+            "shrinkage_ : float or None",
+            "What predictions less `target_mean_` are multiplied with, 0 to 1; None where they are "
+            "not calibrated.",
+        ),
+        ("target_range_ : tuple of two floats or None", "The least and the largest prediction."),
+    )
     _auto_target_loss = 0.02
+    normalize: Literal["series", "channel"] | None = normalize_param(default="channel")
+
     _example = """\
 >>> from skts import {name}
 >>> from skts.datasets import load_ucr
@@ -74,6 +97,65 @@ class SeriesRegressor(NetworkRegressor, GradientTrained):
 >>> reg = {name}(max_epochs=2, random_state=0).fit(X[:, :-1], X[:, -1])
 >>> reg.predict(X[:, :-1]).shape
 (67,)"""
+
+    def _output_scale(self):
+        shrinkage = vars(self).get("shrinkage_")  # files of older versions have none
+        return self.target_scale_ if shrinkage is None else self.target_scale_ * shrinkage
+
+    def _output_range(self):
+        target_range = vars(self).get("target_range_")
+        return super()._output_range() if target_range is None else target_range
+
+    def _trained(self, data, previous, one_epoch):
+        self.shrinkage_ = self.target_range_ = n_epochs = None
+        if self.calibration_folds is not None and not one_epoch:
+            self.shrinkage_, n_epochs = self._cross_validated(data)
+            standardised = np.array(range_with_margin(data.target), dtype=np.float64)
+            low, high = standardised * self.target_scale_ + self.target_mean_
+            self.target_range_ = float(low), float(high)
+        return super()._trained(data, previous, one_epoch, n_epochs=n_epochs)
+
+    def _cross_validated(self, data):
+        """The shrinkage, and how many epochs are worth their time; None: all that may be."""
+        folds = held_out_folds(
+            len(data.target), self.calibration_folds, draw_seed(self.random_state)
+        )
+        answers, n_epochs = [], None
+        for i, (train, test) in enumerate(folds):
+            label = f"{type(self).__name__}, fold {i + 1}"
+            held_out, stop, valid = data.rows(test), None, None
+            if i == 0 and self._has_cycles():
+                weight = held_out.weight / held_out.weight.mean()
+                valid, stop = held_out, [NoGain(float((weight * held_out.target**2).mean()))]
+            of_fold = self._unfitted_copy(callbacks=stop, label=label)
+            net = GradientTrained._trained(
+                of_fold, data.rows(train), None, False, valid=valid, n_epochs=n_epochs
+            )
+            if valid is not None:
+                n_epochs = len(net.history)
+            with torch_defaults(), out_of_memory_named(self._batch_size()):
+                series = held_out.dataset(net.device, self.memory_limit)
+                answers.append((test, net.predict_proba(series)[:, 0]))
+        if not answers:
+            return 1.0, None
+        rows = np.concatenate([test for test, _ in answers])
+        predictions = np.concatenate([found for _, found in answers]).astype(np.float64)
+        low, high = range_with_margin(data.target)
+        shrinkage = shrinkage_of(
+            predictions.clip(low, high), data.target[rows].astype(np.float64), data.weight[rows]
+        )
+        return shrinkage, n_epochs
+
+    def _has_cycles(self):
+        return self.lr_schedule == "one_cycle" and target_loss_of(self) is not None
+
+    def _unfitted_copy(self, *, callbacks, label):
+        """The same options and shapes of input, for another training beside that of `fit`."""
+        copied = clone(self).set_params(callbacks=callbacks)
+        options = self.get_params(deep=False)
+        learnt = {k: v for k, v in vars(self).items() if k not in options and k != "net_"}
+        vars(copied).update(learnt, _progress_label=label)
+        return copied
 
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -96,6 +178,10 @@ class SeriesRegressor(NetworkRegressor, GradientTrained):
             As in `fit`, and where an option is set that needs a whole training run:
             `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds` or
             `checkpoint_dir`.
+
+        Notes
+        -----
+        The predictions are not calibrated: `calibration_folds` acts in `fit` alone.
         """
         self._check_partial_fit_options()
         return self._fit(X, y, sample_weight, one_epoch=True)

@@ -21,7 +21,10 @@ class RidgeTrained(SeriesEstimator):
                 f"{type(self).__name__} uses leave-one-out validation: it needs at least 2 series "
                 f"of a weight above 0, got {len(data.target)} sample(s)"
             )
-        return train_by_ridge(self, self._new_network, data, make_net=self._make_net, seed=seed)
+        net, self.loo_loss_ = train_by_ridge(
+            self, self._network_for(data), data, make_net=self._make_net, seed=seed
+        )
+        return net
 
 
 def each_once(data):
@@ -36,6 +39,10 @@ def each_once(data):
 class RidgeHeadClassifier(NetworkClassifier, RidgeTrained):
     """Abstract base of the classifiers of that kind."""
 
+    _fitted_attributes = (
+        ("loo_loss_ : float", "Log loss of the leave-one-out predictions of the training series."),
+    )
+
     _example = """\
 >>> from skts import {name}
 >>> from skts.datasets import load_ucr
@@ -47,6 +54,13 @@ class RidgeHeadClassifier(NetworkClassifier, RidgeTrained):
 
 class RidgeHeadRegressor(NetworkRegressor, RidgeTrained):
     """Abstract base of the regressors of that kind."""
+
+    _fitted_attributes = (
+        (
+            "loo_loss_ : float",
+            "Mean squared error of the leave-one-out predictions, of the standardised target.",
+        ),
+    )
 
     _example = """\
 >>> from skts import {name}

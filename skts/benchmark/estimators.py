@@ -10,7 +10,6 @@ import functools
 import inspect
 
 from skts import recipes
-from skts.base import SeriesEstimator
 from skts.discovery import all_estimators
 
 FOREIGN = "sktime:"
@@ -21,10 +20,15 @@ def recipe_names():
     return sorted(recipes.__all__)
 
 
+def _needs_no_argument(cls):
+    parameters = inspect.signature(cls).parameters.values()
+    return all(parameter.default is not parameter.empty for parameter in parameters)
+
+
 @functools.cache
 def _classifiers():
     found = all_estimators("classifier")
-    return {name: cls for name, cls in found if issubclass(cls, SeriesEstimator)}
+    return {name: cls for name, cls in found if _needs_no_argument(cls)}
 
 
 def full_name(name):

@@ -22,6 +22,7 @@ from skts.benchmark.data import container, load_split, prepared
 from skts.benchmark.estimators import is_own, make
 from skts.benchmark.memory import peak_memory
 from skts.device import CPU, resolve_device
+from skts.ensemble import Ensemble
 
 WEIGHT = "weights"  # begins the name of an array of weights
 PACKAGES = ("torch", "scikit-learn", "sktime", "skorch", "numpy")
@@ -169,6 +170,13 @@ def _losses(history):
 
 
 def _weights(estimator):
+    """Of each tensor of the network, or of the members' networks, its values by name."""
+    if isinstance(estimator, Ensemble):
+        return {
+            name.replace(WEIGHT, f"{WEIGHT} {i}", 1): values
+            for i, member in enumerate(estimator.estimators_)
+            for name, values in _weights(member).items()
+        }
     weights = estimator.net_.module_.state_dict()
     return {f"{WEIGHT} {name}": tensor.cpu().numpy() for name, tensor in weights.items()}
 

@@ -61,7 +61,7 @@ def columns_of(logits, columns, rows):
 
 def output_scale(estimator):
     """What the network's output is multiplied with: logits stay, targets were standardised."""
-    return 1.0 if is_classifier(estimator) else estimator.target_scale_
+    return 1.0 if is_classifier(estimator) else estimator._output_scale()
 
 
 def batches(net, values, lengths):

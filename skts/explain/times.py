@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from skts.explain.calls import called, given
-from skts.layers import Window
+from skts.layers import Spectrum, Window
 
 
 class Reach(NamedTuple):
@@ -54,7 +54,17 @@ def step_times(net, layer, inputs, *, read=False, axis=2):
         Whether the steps are those that the layer reads, else those that it gives.
     axis : int, default=2
         Which axis of that tensor the steps are.
+
+    Raises
+    ------
+    ValueError
+        Where the network reads a spectrum, or a layer does not tell how it changes the time axis.
     """
+    if any(isinstance(module, Spectrum) for module in net.module_.modules()):
+        raise ValueError(
+            "the network reads a spectrum: its steps stand for frequencies, not for time points. "
+            "occlusion and integrated_gradients attribute to the time points of the series itself"
+        )
     calls = {}  # by the node of autograd's graph that the output is
 
     def note(layer, args, kwargs, output):

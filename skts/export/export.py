@@ -15,7 +15,7 @@ from torch import nn
 
 from skts.base import ProbabilisticClassifier, SeriesEstimator
 from skts.device import torch_defaults
-from skts.ensemble import SeedEnsemble
+from skts.ensemble import Ensemble
 from skts.extras import needs
 from skts.layers import padding_mask, repr_of
 from skts.persistence.files import check_writable, replace_file
@@ -35,10 +35,11 @@ class Deployed(nn.Module):
         self.normalizes = estimator._input_options.normalize == "series"
         self.classifies = is_classifier(estimator)
         if not self.classifies:
-            self.mean, self.scale = estimator.target_mean_, estimator.target_scale_
+            self.mean, self.scale = estimator.target_mean_, estimator._output_scale()
+            self.least, self.largest = estimator._output_range()
 
     def extra_repr(self):
-        target = () if self.classifies else ("mean", "scale")
+        target = () if self.classifies else ("mean", "scale", "least", "largest")
         return repr_of(self, "normalizes", "classifies", *target)
 
     def forward(self, x, lengths=None):
@@ -47,22 +48,27 @@ class Deployed(nn.Module):
         outputs = self.network(x, lengths).double()
         if self.classifies:
             return outputs.softmax(dim=1).float()
-        return (outputs[:, 0] * self.scale + self.mean).float()
+        predictions = outputs[:, 0] * self.scale + self.mean
+        return predictions.clamp(self.least, self.largest).float()
 
 
 class DeployedEnsemble(nn.Module):
-    """The average of deployed members.
+    """The weighted average of deployed members.
 
     Shape:
         As Deployed.
     """
 
-    def __init__(self, estimators):
+    def __init__(self, estimators, weights):
         super().__init__()
         self.members = nn.ModuleList(map(Deployed, estimators))
+        n = len(estimators)
+        weights = [1 / n] * n if weights is None else weights
+        self.register_buffer("weights", torch.as_tensor(weights, dtype=torch.float32))
 
     def forward(self, x, lengths=None):
-        return torch.stack([member(x, lengths) for member in self.members]).mean(dim=0)
+        answers = torch.stack([member(x, lengths) for member in self.members], dim=-1)
+        return answers @ self.weights
 
 
 def normalized(x, lengths=None):
@@ -83,7 +89,7 @@ def normalized(x, lengths=None):
 
 @torch_defaults()
 def export_onnx(
-    estimator: SeriesEstimator | SeedEnsemble,
+    estimator: SeriesEstimator | Ensemble,
     path: str | os.PathLike[str],
     *,
     dynamic_time: bool = False,
@@ -175,7 +181,7 @@ def export_onnx(
 
 @torch_defaults()
 def exported_program(
-    estimator: SeriesEstimator | SeedEnsemble, *, dynamic_time: bool = False
+    estimator: SeriesEstimator | Ensemble, *, dynamic_time: bool = False
 ) -> torch.export.ExportedProgram:
     """A fitted estimator as a program of torch.export, which torch.export.save writes.
 
@@ -248,13 +254,15 @@ def _least(program):
 
 def _with_example(estimator, dynamic_time):
     """The whole as a module on the CPU, an example of its inputs, and which axes may differ."""
-    module, first = _deployed(estimator)
+    module, members = _deployed(estimator)
+    first = members[0]
     n_times = first.n_timepoints_in_
-    if dynamic_time and first._input_options.lengths != "any":
-        raise ValueError(
-            f"dynamic_time must be False: the network of {type(estimator).__name__} takes series "
-            f"of one length, {n_times}"
-        )
+    for member in members:
+        if dynamic_time and member._input_options.lengths != "any":
+            raise ValueError(
+                f"dynamic_time must be False: the network of {type(member).__name__} takes series "
+                f"of one length, {n_times}"
+            )
     shape = {0: torch.export.Dim("n", min=1)}
     if dynamic_time:
         shape[2] = torch.export.Dim.DYNAMIC
@@ -267,17 +275,18 @@ def _with_example(estimator, dynamic_time):
 
 
 def _deployed(estimator):
-    """The whole as a module, and the estimator that tells of its input."""
+    """The whole as a module, and the estimators in it."""
     if isinstance(estimator, SeriesEstimator):
         check_is_fitted(estimator)
-        return Deployed(estimator), estimator
-    if isinstance(estimator, SeedEnsemble):
+        return Deployed(estimator), [estimator]
+    if isinstance(estimator, Ensemble):
         check_is_fitted(estimator)
         if all(isinstance(member, SeriesEstimator) for member in estimator.estimators_):
-            return DeployedEnsemble(estimator.estimators_), estimator.estimators_[0]
+            deployed = DeployedEnsemble(estimator.estimators_, estimator._member_weights())
+            return deployed, estimator.estimators_
         raise TypeError(
             "an ensemble can be exported where its members are networks of skts, they are "
-            f"{type(estimator.estimators_[0]).__name__}s"
+            f"{[type(member).__name__ for member in estimator.estimators_]}"
         )
     raise TypeError(
         "expected a fitted classifier, regressor or ensemble of skts, got a "

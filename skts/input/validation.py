@@ -34,6 +34,7 @@ class InputOptions(NamedTuple):
 
     missing: str
     normalize: str | None
+    representation: str | None
     lengths: str
     min_timepoints: int
 
@@ -43,8 +44,9 @@ def input_options(estimator):
     return InputOptions(
         estimator.missing,
         estimator.normalize,
-        estimator._accepted_lengths(),
-        estimator._min_timepoints(estimator.n_timepoints_in_),
+        estimator.representation,
+        estimator._lengths_read(),
+        estimator._least_timepoints(),
     )
 
 

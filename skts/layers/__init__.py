@@ -28,4 +28,14 @@ from skts.layers.convolution import (
     Window,
     mean_over_time,
 )
+from skts.layers.features import FixedFeatures
 from skts.layers.recurrent import flatten_recurrent, in_float32, init_recurrent, last_step
+from skts.layers.representation import (
+    REPRESENTATIONS,
+    CumulativeSum,
+    Derivative,
+    Reading,
+    Spectrum,
+    amplitudes,
+    steps_of,
+)

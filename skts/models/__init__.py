@@ -8,6 +8,7 @@ from skts.models.hydra import HydraMiniRocket
 from skts.models.inception import Inception
 from skts.models.lite import LITE
 from skts.models.lstmfcn import LSTMFCN
+from skts.models.quant import QuantRidge
 from skts.models.resnet import ResNet
 from skts.models.selstmfcn import SELSTMFCN
 
@@ -23,6 +24,7 @@ __all__ = [
     "ConvLSTM",
     "HydraMiniRocket",
     "Inception",
+    "QuantRidge",
     "ResNet",
     "SequenceLSTM",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from skts.base import RidgeHeadClassifier, RidgeHeadRegressor
-from skts.layers import Linear, masked, padding_mask, repr_of
+from skts.layers import FixedFeatures, masked, padding_mask, repr_of
 from skts.params import Params, integer, param
 
 N_TAPS = 9
@@ -191,26 +191,7 @@ class MiniRocket(nn.Module):
         return torch.cat(found, dim=1)
 
 
-class Scaling(nn.Module):
-    """Features less their mean, divided by their scale.
-
-    Shape:
-        (..., n_features) -> (..., n_features)
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, n_features: int):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(n_features))
-        self.register_buffer("scale", torch.ones(n_features))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.scale
-
-
-class HydraMiniRocket(nn.Module):
+class HydraMiniRocket(FixedFeatures):
     """The features of Hydra and MiniRocket, and a linear layer.
 
     Shape:
@@ -242,52 +223,23 @@ class HydraMiniRocket(nn.Module):
         n_kernels: int = 8,
         n_features: int = 10_000,
     ):
-        super().__init__()
-        self.hydra = Hydra(n_channels, n_timepoints, n_groups=n_groups, n_kernels=n_kernels)
-        self.minirocket = MiniRocket(n_channels, n_timepoints, n_features=n_features)
-        n_read = self.hydra.n_features + self.minirocket.n_features
-        self.scaling = Scaling(n_read)
-        self.head = Linear(n_read, n_outputs)
+        hydra = Hydra(n_channels, n_timepoints, n_groups=n_groups, n_kernels=n_kernels)
+        minirocket = MiniRocket(n_channels, n_timepoints, n_features=n_features)
+        super().__init__(hydra.n_features + minirocket.n_features, n_outputs)
+        self.hydra = hydra
+        self.minirocket = minirocket
 
-    def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
-        """Take MiniRocket's biases from training series.
-
-        Parameters
-        ----------
-        x : tensor of shape (n, C, T)
-        lengths : tensor of shape (n,), optional
-        """
+    def learn(self, x, lengths=None):
         self.minirocket.learn(x, lengths)
 
-    def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What the linear layer reads, not yet scaled.
-
-        Parameters
-        ----------
-        x : tensor of shape (B, C, T)
-        lengths : tensor of shape (B,), optional
-
-        Returns
-        -------
-        tensor of shape (B, n_features)
-        """
+    def features(self, x, lengths=None):
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         return torch.cat([self.hydra(x, mask), self.minirocket(x, mask)], dim=1)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.head(self.scaling(self.features(x, lengths)))
 
-
-class _HydraMiniRocketParams(Params):
-    paper = (
-        "A. Dempster, D. F. Schmidt, G. I. Webb (2023). Hydra: competing convolutional kernels for "
-        "fast and accurate time series classification. Data Mining and Knowledge Discovery 37, "
-        "1779-1805. MiniRocket: the same authors (2021). MiniRocket: a very fast (almost) "
-        "deterministic transform for time series classification. KDD, 248-257."
-    )
-
-    _no_gradient = "has features that are mostly counts, whose gradient is zero"
+class KernelOptions(Params):
+    """The options of the features."""
 
     n_groups: int = param(
         default=64,
@@ -300,6 +252,17 @@ class _HydraMiniRocketParams(Params):
         rule=integer(N_FIXED_KERNELS),
         doc="Number of MiniRocket features, rounded down to a multiple of 84.",
     )
+
+
+class _HydraMiniRocketParams(KernelOptions):
+    paper = (
+        "A. Dempster, D. F. Schmidt, G. I. Webb (2023). Hydra: competing convolutional kernels for "
+        "fast and accurate time series classification. Data Mining and Knowledge Discovery 37, "
+        "1779-1805. MiniRocket: the same authors (2021). MiniRocket: a very fast (almost) "
+        "deterministic transform for time series classification. KDD, 248-257."
+    )
+
+    _no_gradient = "has features that are mostly counts, whose gradient is zero"
 
     def _network(self, n_channels, n_timepoints, n_outputs):
         return HydraMiniRocket(n_channels, n_timepoints, n_outputs, **self._architecture())

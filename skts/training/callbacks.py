@@ -14,6 +14,9 @@ from tqdm.auto import tqdm
 
 LOSSES = ("train_loss", "valid_loss")
 
+#: Part of the held-out loss that a cycle must gain for another one to be worth its time.
+LEAST_GAIN = 0.02
+
 #: What skorch takes as a callback: an instance, a class or a named pair.
 CallbackOrClass = Callback | type[Callback]
 Callbacks = Sequence[CallbackOrClass | tuple[str, CallbackOrClass]]
@@ -214,6 +217,31 @@ class TargetLoss(Callback):
             raise KeyboardInterrupt(f"training loss {loss:.3g} <= {self.target:g}")
 
 
+class NoGain(Callback):
+    """Ends training with the first cycle of a OneCycle that gains little on held-out series.
+
+    Little is less than `LEAST_GAIN` of the loss after the cycle before; ahead of the first cycle,
+    of the loss of predicting 0, the mean of standardised targets.
+    """
+
+    def __init__(self, loss_of_zero):
+        self.loss_of_zero = loss_of_zero
+
+    def on_train_begin(self, net, **kwargs):
+        (schedule,) = (c for _, c in net.callbacks_ if isinstance(c, OneCycle))
+        lengths = cycle_lengths(net.max_epochs, schedule.first_cycle)
+        self.ends_ = np.cumsum(lengths).tolist()
+
+    def on_epoch_end(self, net, **kwargs):
+        n_done = len(net.history)
+        if n_done not in self.ends_:
+            return
+        n_before = [0, *self.ends_][self.ends_.index(n_done)]
+        before = net.history[n_before - 1, "valid_loss"] if n_before else self.loss_of_zero
+        if net.history[-1, "valid_loss"] > (1 - LEAST_GAIN) * before:
+            raise KeyboardInterrupt("no gain on the held-out series")
+
+
 class Patience(EarlyStopping):
     """skorch's early stopping, which says why."""
 
@@ -238,6 +266,7 @@ OWN_CALLBACKS = {
     Plateau,
     Progress,
     TargetLoss,
+    NoGain,
     Patience,
     EarlyStopping,
 }
@@ -257,7 +286,7 @@ def callbacks_of(options, *, validated, chooses_an_epoch):
     elif options.lr_schedule == "plateau":
         first.append(("lr_schedule", plateau(options, monitor)))
     if options.verbose:
-        first.append(("progress", Progress(type(options).__name__)))
+        first.append(("progress", Progress(options._progress_label or type(options).__name__)))
     if options.early_stopping_patience is not None:
         last.append(("early_stopping", early_stopping(monitor, options.early_stopping_patience)))
     return [*first, *(options.callbacks or []), *last]

@@ -89,6 +89,7 @@ class TrainingParams(NetworkParams):
     _auto_target_loss: ClassVar[float]
 
     _divergence_remedy = ""  # what helps besides a lower learning rate
+    _progress_label = ""  # else the name of the class
 
     #: Whether the network is faster in bfloat16 on a CPU that has native instructions for it, as
     #: benchmarks/precision.py measures it: wide convolutions are, recurrent layers are not.
@@ -251,20 +252,40 @@ class TrainingParams(NetworkParams):
             )
 
 
+def normalize_param(default):
+    """The field `normalize`, of which regressors have another default."""
+    return param(
+        default=default,
+        group="classes and input",
+        doc="'series': each channel of each series to mean 0 and standard deviation 1, in `fit` "
+        "and in `predict`. 'channel': the mean and the standard deviation of each channel over all "
+        "training series take their place, so that the level of a series still counts. None: "
+        "series as they are.",
+    )
+
+
 class InputParams(Params):
     """How series are read."""
 
-    normalize: Literal["series"] | None = param(
-        default=None,
-        group="classes and input",
-        doc="'series': each channel of each series to mean 0 and standard deviation 1, in `fit` "
-        "and in `predict`.",
-    )
+    normalize: Literal["series", "channel"] | None = normalize_param(default=None)
     missing: Literal["raise", "interpolate"] = param(
         default="raise",
         group="classes and input",
         doc="What to do with NaN: an error, or linear interpolation in time (the nearest value "
         "beyond the ends).",
+    )
+
+
+class RepresentationParams(Params):
+    """What a network reads of series."""
+
+    representation: Literal["derivative", "cumulative_sum", "spectrum"] | None = param(
+        default=None,
+        group="classes and input",
+        doc="What the network reads in place of the series, each channel by itself. 'derivative': "
+        "the slope of a line fitted to 11 time points. 'cumulative_sum': the running sum of the "
+        "series less its mean, divided by its length. 'spectrum': log(1 + amplitude) of its "
+        "Fourier transform at the frequencies of the longest training series, without frequency 0.",
     )
 
 
@@ -320,4 +341,19 @@ class ClassParams(Params):
         group="classes and input",
         doc="Repeat series of the smaller classes at random until all classes are as large as the "
         "largest (imbalanced-learn's RandomOverSampler); never in the validation split.",
+    )
+
+
+class TargetParams(Params):
+    """The options that only make sense for numbers as targets."""
+
+    calibration_folds: int | None = param(
+        default=5,
+        rule=integer(2),
+        group="stopping and validation",
+        doc="Folds of a cross-validation ahead of training. It shrinks predictions towards the "
+        "mean of the targets, by as much as their noise asks for, and with a `target_loss` it ends "
+        "training with the first cycle that gains less than 2 % of the held-out loss. Only as many "
+        "folds are trained as hold 200 series together, without `callbacks`. Predictions stay "
+        "within the range of the targets and a tenth of it on both sides. None: nothing of this.",
     )

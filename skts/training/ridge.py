@@ -7,6 +7,7 @@ from scipy.special import log_softmax
 
 from skts.device import out_of_memory_named, resolve_device, seeded, torch_defaults
 from skts.input.validation import check_finite
+from skts.layers import Reading
 from skts.process import kept_memory
 from skts.training.batches import Batches
 from skts.training.train import made_net
@@ -21,10 +22,7 @@ LOG_SCALES = (-10.0, 5.0)
 
 @torch_defaults()
 def train_by_ridge(options, network, data, *, make_net, seed):
-    """The fitted skorch net around a network of fixed features.
-
-    The network has the methods ``features`` and ``learn``, a module ``scaling`` that brings the
-    features to one scale, and a linear ``head``.
+    """The fitted skorch net around skts.layers.FixedFeatures, and its loss on series left out.
 
     The ridge penalty minimises the leave-one-out squared error (Golub, Heath and Wahba, 1979). The
     probabilities of a classifier are calibrated by temperature scaling (Guo et al., 2017) on the
@@ -47,7 +45,8 @@ def train_by_ridge(options, network, data, *, make_net, seed):
         training = data.dataset(device, options.memory_limit)
         net.module_.eval()
         examples, _ = next(iter(Batches(training, N_EXAMPLES, shuffle=True)))
-        net.module_.learn(**net.read_of(examples))
+        fixed, read = fixed_and_read(net, examples)
+        fixed.learn(*read)
         features = features_of(net, training)
     check_finite(
         features,
@@ -61,21 +60,32 @@ def train_by_ridge(options, network, data, *, make_net, seed):
     scale = scale_of(features, mean, weights)
     features -= mean
     features /= scale
-    weight, bias = solved(features, data.target, weights, net.module_.head.out_features)
+    weight, bias, loss = solved(features, data.target, weights, fixed.head.out_features)
     with torch.no_grad():
-        module = net.module_
         for tensor, values in (
-            (module.scaling.mean, mean),
-            (module.scaling.scale, scale),
-            (module.head.weight, weight),
-            (module.head.bias, bias),
+            (fixed.scaling.mean, mean),
+            (fixed.scaling.scale, scale),
+            (fixed.head.weight, weight),
+            (fixed.head.bias, bias),
         ):
             tensor.copy_(torch.as_tensor(values))
-    return net
+    return net, loss
+
+
+def fixed_and_read(net, x):
+    """The network of fixed features in the net, and what it reads of a batch."""
+    module, inputs = net.module_, net.read_of(x)
+    if isinstance(module, Reading):
+        return module.network, module.read(**inputs)
+    return module, (inputs["x"], inputs.get("lengths"))
 
 
 def solved(features, target, weights, n_outputs):
-    """Weight and bias of the ridge regression; of class indices those of calibrated logits."""
+    """Weight and bias of the ridge regression, and the loss of its leave-one-out predictions.
+
+    Of class indices they are those of calibrated logits, and the loss is the log loss; of numbers
+    it is the mean squared error.
+    """
     from sklearn.linear_model import RidgeCV  # heavy, and import skts would wait for it
 
     is_classes = target.dtype.kind != "f"
@@ -84,19 +94,24 @@ def solved(features, target, weights, n_outputs):
     ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
     ridge.fit(features, targets, sample_weight=weights)
     weight, bias = np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
-    if not is_classes:
-        return weight, bias
     best = ALPHAS.index(ridge.alpha_)
     left_out = ridge.cv_results_.reshape(len(features), n_outputs, -1)[:, :, best]
-    sharpness = calibrated_scale(left_out, target, weights)
-    return sharpness * weight, sharpness * bias
+    if not is_classes:
+        return weight, bias, float(np.average((left_out[:, 0] - target) ** 2, weights=weights))
+    sharpness, loss = calibrated_scale(left_out, target, weights)
+    return sharpness * weight, sharpness * bias, loss
 
 
 @torch.no_grad()
 def features_of(net, dataset):
     """The features of each series, float64 (n, n_features)."""
+
+    def of_batch(x):
+        fixed, read = fixed_and_read(net, x)
+        return fixed.features(*read)
+
     found = [
-        net.by_halves(lambda x: net.module_.features(**net.read_of(x)), inputs).double().cpu()
+        net.by_halves(of_batch, inputs).double().cpu()
         for inputs, _ in Batches(dataset, net.n_at_once(dataset), shuffle=False)
     ]
     return torch.cat(found).numpy()
@@ -114,15 +129,21 @@ def scale_of(features, mean, weights):
 
 
 def calibrated_scale(decisions, target, weights):
-    """The inverse temperature that maximises the likelihood of leave-one-out decisions.
-
-    Labels are smoothed by 1 / (n + 1), so that classes without an error get no probability of 1.
-    """
-    n, n_classes = decisions.shape
-    labels = (n * np.eye(n_classes)[target] + 1 / n_classes) / (n + 1)
+    """The inverse temperature that minimises the log loss of leave-one-out decisions; that loss."""
 
     def loss(log_scale):
         log_probabilities = log_softmax(np.exp(log_scale) * decisions, axis=1)
-        return -np.average((labels * log_probabilities).sum(axis=1), weights=weights)
+        return smoothed_log_loss(log_probabilities, target, weights)
 
-    return float(np.exp(minimize_scalar(loss, bounds=LOG_SCALES, method="bounded").x))
+    best = minimize_scalar(loss, bounds=LOG_SCALES, method="bounded")
+    return float(np.exp(best.x)), float(best.fun)
+
+
+def smoothed_log_loss(log_probabilities, target, weights):
+    """The weighted mean log loss, of labels smoothed by 1 / (n + 1).
+
+    So classes without an error get no probability of 1.
+    """
+    n, n_classes = log_probabilities.shape
+    labels = (n * np.eye(n_classes)[target] + 1 / n_classes) / (n + 1)
+    return -np.average((labels * log_probabilities).sum(axis=1), weights=weights)

@@ -30,6 +30,7 @@ from skts.training.options import TrainingParams, as_python
 from skts.version import __version__
 
 BATCH_OF_SOLVED = 4  # of a network that is not trained by gradient; more where series are short
+SCALED_AT_ONCE = 2**20  # values
 PAPER_DECAY = 2 ** (-1 / 3)  # Karim et al.: each reduction of the learning rate
 
 
@@ -65,6 +66,29 @@ class TrainingData(NamedTuple):
             memory_limit=memory_limit,
             rows=self.chosen,
         )
+
+
+def channel_scaling(data):
+    """The weighted mean and standard deviation of each channel over all series, (C,) each."""
+    chosen = np.arange(len(data.values))[data.chosen]
+    n_timepoints = data.values.shape[2]
+    lengths = np.full(len(chosen), n_timepoints) if data.lengths is None else data.lengths
+    total = (data.weight * lengths).sum()
+    at_once = max(1, SCALED_AT_ONCE // data.values[0].size)
+
+    def mean_of(function):
+        found = np.zeros(data.values.shape[1])
+        for start in range(0, len(chosen), at_once):
+            rows = slice(start, start + at_once)
+            part = function(data.values[chosen[rows]].astype(np.float64))  # (n, C, T)
+            weight = data.weight[rows, None] * (np.arange(n_timepoints) < lengths[rows, None])
+            found += np.einsum("nt,nct->c", weight / total, part)
+        return found
+
+    mean = mean_of(lambda series: series)
+    deviation = np.sqrt(mean_of(lambda series: (series - mean[:, None]) ** 2))
+    varies = deviation > 1e-6 * np.abs(mean)  # float32 has no more digits
+    return mean, np.where(varies, deviation, 1.0)
 
 
 def draw_seed(random_state):
@@ -139,7 +163,18 @@ def weight_of_each_class(class_weight, classes, target):
 
 
 @torch_defaults()
-def train(options, network, data, valid, *, make_net, seed, previous=None, one_epoch=False):
+def train(
+    options,
+    network,
+    data,
+    valid,
+    *,
+    make_net,
+    seed,
+    previous=None,
+    one_epoch=False,
+    n_epochs=None,
+):
     """Train `network` as the estimator `options` says and return the fitted skorch net.
 
     Parameters
@@ -156,6 +191,8 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
         Where to go on from: its weights and, in `one_epoch`, its optimiser's state and history.
     one_epoch : bool
         One pass at the constant `lr`, as `partial_fit` does it.
+    n_epochs : int, optional
+        Takes the place of `max_epochs`.
     """
     device = resolve_device(options.device)
     chooses = options.restore_best is not None or options.fine_tune_rounds > 0
@@ -175,7 +212,7 @@ def train(options, network, data, valid, *, make_net, seed, previous=None, one_e
             )
             callbacks.append(("checkpoint", checkpoint))
     with out_of_memory_named(options.batch_size), seeded(seed, device), switched:
-        n_epochs = 1 if one_epoch else int(options.max_epochs)
+        n_epochs = 1 if one_epoch else int(n_epochs or options.max_epochs)
         net = made_net(options, make_net, network, device, callbacks, max_epochs=n_epochs)
         if previous is not None:
             net.continue_from(previous, with_optimizer=one_epoch)
@@ -209,6 +246,7 @@ def _process_switched(device):
 def _checkpoint_file(options, network, device, data, valid, seed, previous):
     """The file of this training alone, in a folder that is made where it is not there."""
     different = {"checkpoint_dir", "random_state", "verbose", "device", "precision"}
+    different.add("callbacks")  # the user has none, and the package's own say what data they need
     parameters = {
         name: repr(value) if isinstance(value, type) else to_plain(name, as_python(value))
         for name, value in options.get_params(deep=False).items()

@@ -1,0 +1,225 @@
+"""What ensembles share: fitted members whose answers are averaged."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import get_tags
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted
+
+from skts.base.classifier import ProbabilisticClassifier
+from skts.base.stored import PersistentNetwork
+from skts.params import INTEGER, Params, Rule, param
+from skts.persistence.files import from_plain, to_plain, with_prefix, without_prefix
+from skts.persistence.storable import Persistent, restored_from, set_fitted
+
+
+def series_of_seeds(seed, n):
+    """`seed` and n - 1 more, which no other seed leads to but by chance."""
+    return [seed, *map(int, np.random.SeedSequence(seed).generate_state(n - 1))]
+
+
+class Ensemble(Params, Persistent, BaseEstimator, ABC):
+    """Abstract base of all ensembles."""
+
+    #: Parameters that are estimators, which files keep by `_plain_estimators`.
+    _holds_estimators: ClassVar[tuple[str, ...]] = ()
+    _fitted_attributes: ClassVar[tuple] = (
+        ("estimators_ : list", "The fitted members."),
+        ("n_features_in_ : int", "As the members have it."),
+        ("feature_names_in_ : ndarray of str", "As the members have it, where they do."),
+    )
+
+    n_jobs: int | None = param(
+        default=None,
+        rule=Rule("an integer other than 0", lambda v: INTEGER.accepts(v) and v != 0, int),
+        group="device and speed",
+        doc="Members trained at the same time, in processes of joblib; -1: one for each core.",
+    )
+
+    @abstractmethod
+    def _unfitted_members(self):
+        """New estimators, as the options say."""
+
+    def _plain_estimators(self):
+        """The parameters that are estimators, as plain data."""
+        return {}
+
+    @classmethod
+    def _estimators_from(cls, plain, members, device):
+        """These parameters again, where those are the fitted members."""
+        return {}
+
+    def _check_before_saving(self):
+        """Raise ValueError where the options are not those of the fitted members."""
+
+    def _member_weights(self):
+        """How much each member counts; None: all alike."""
+
+    @property
+    def n_features_in_(self) -> int:
+        return self._first_member.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        return self._first_member.feature_names_in_
+
+    @property
+    def _first_member(self):
+        if "estimators_" not in vars(self):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet: call fit first")
+        return self.estimators_[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        of_members = [get_tags(member).input_tags for member in self._tagged_members()]
+        if of_members:
+            tags.input_tags = of_members[0]
+            tags.input_tags.allow_nan = all(of_one.allow_nan for of_one in of_members)
+        return tags
+
+    def _tagged_members(self):
+        """The members whose input is that of the ensemble."""
+        return self._unfitted_members()
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train the members, all of them anew.
+
+        Parameters
+        ----------
+        X, y : as the members' `fit` takes them
+        sample_weight : array-like of shape (n,), optional
+            Handed to the members' `fit`.
+        **fit_params
+            Likewise; a pipeline takes weights as ``fcnclassifier__sample_weight=...``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an option is not as described, and as the members' `fit`. An ensemble fitted
+            before stays as it was.
+        """
+        self._check_options()
+        if sample_weight is not None:
+            fit_params["sample_weight"] = sample_weight
+        members = self._unfitted_members()
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(member.fit)(X, y, **fit_params) for member in members
+        )
+        self._learn_weights(fitted, X, y, fit_params)
+        self.estimators_ = fitted
+        return self
+
+    def _learn_weights(self, fitted, X, y, fit_params):
+        """Keep on self how much each of the fitted members counts."""
+
+    def _stored(self):
+        check_is_fitted(self)
+        if not all(isinstance(member, PersistentNetwork) for member in self.estimators_):
+            foreign = next(m for m in self.estimators_ if not isinstance(m, PersistentNetwork))
+            raise ValueError(
+                "an ensemble can be saved where its members are networks of skts, there is a "
+                f"{type(foreign).__name__} among them"
+            )
+        self._check_before_saving()
+        members = [member._stored() for member in self.estimators_]
+        own = self.get_params(deep=False).keys() - set(self._holds_estimators)
+        fitted = vars(self).keys() - self.get_params(deep=False).keys() - {"estimators_"}
+        plain = {
+            "class": type(self).__name__,
+            "parameters": {name: to_plain(name, getattr(self, name)) for name in sorted(own)},
+            "members": [of_member for of_member, _ in members],
+            **self._plain_estimators(),
+        }
+        if fitted:
+            plain["fitted"] = {name: to_plain(name, getattr(self, name)) for name in sorted(fitted)}
+        tensors = {}
+        for i, (_, of_member) in enumerate(members):
+            tensors |= with_prefix(f"{i}.", of_member)
+        return plain, tensors
+
+    @classmethod
+    def _restored(cls, plain, tensors, device):
+        members = [
+            restored_from(of_member, without_prefix(f"{i}.", tensors), device)
+            for i, of_member in enumerate(plain["members"])
+        ]
+        own = {name: from_plain(value) for name, value in plain["parameters"].items()}
+        ensemble = cls(**cls._estimators_from(plain, members, device), **own)
+        ensemble._check_options()
+        set_fitted(ensemble, plain.get("fitted", {}))
+        ensemble.estimators_ = members
+        return ensemble
+
+    def _average(self, method, X):
+        check_is_fitted(self)
+        answers = [getattr(member, method)(X) for member in self.estimators_]
+        return np.average(answers, axis=0, weights=self._member_weights())
+
+
+class ClassifierEnsemble(ProbabilisticClassifier, Ensemble):
+    """Abstract base of the ensembles of classifiers."""
+
+    _fitted_attributes = (("classes_ : ndarray of shape (n_classes,)", "The labels, sorted."),)
+
+    @property
+    def classes_(self) -> np.ndarray:  # type: ignore[override]  # the members have it
+        return self._first_member.classes_
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Average of the members' probabilities.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), float64
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            As the members' `predict_proba`.
+        """
+        return self._average("predict_proba", X)
+
+
+class RegressorEnsemble(RegressorMixin, Ensemble):
+    """Abstract base of the ensembles of regressors."""
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Average of the members' predictions.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            As the members' `predict`.
+        """
+        return self._average("predict", X)

@@ -1,0 +1,301 @@
+"""Ensembles of different estimators, weighted by their likelihood on held-out series."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _num_samples
+
+from skts.base.ridge import RidgeTrained
+from skts.ensemble.members import ClassifierEnsemble, Ensemble, RegressorEnsemble
+from skts.params import Rule, integer, is_sequence, param, real
+from skts.persistence.storable import plain_parameters, with_parameters
+
+#: How fast a member's weight falls with its loss; chosen by benchmarks/representations.py.
+SHARPNESS = 3.0
+#: Mean squared errors below this part of the target's variance count as this.
+LEAST_ERROR = 1e-12
+
+WEIGHTS = Rule(
+    "a sequence of weights (not negative, one at least above 0)",
+    lambda v: is_sequence(v) and all(map(real(0).accepts, v)) and any(v),
+    Sequence[float],
+)
+
+
+def loss_of_error(error):
+    """Negative log likelihood, but for a constant, given the mean squared error."""
+    return np.log(max(error, LEAST_ERROR)) / 2
+
+
+def weights_by_likelihood(losses, n):
+    """exp(-3 sqrt(n) loss), which sum to 1; `losses` are negative log likelihoods per series."""
+    return softmax(-SHARPNESS * np.sqrt(n) * np.asarray(losses))
+
+
+def n_of_weight(y, fit_params):
+    """How many series have a weight above 0."""
+    weight = fit_params.get("sample_weight")
+    return _num_samples(y) if weight is None else np.count_nonzero(weight)
+
+
+class LikelihoodWeighted(Ensemble):
+    """Abstract base: members whose weights may be learnt from held-out training series."""
+
+    _fitted_attributes = (
+        ("weights_ : ndarray of shape (n_members,)", "How much each member counts; they sum to 1."),
+    )
+
+    if TYPE_CHECKING:
+        weights_: np.ndarray  # the annotation alone would make it a parameter
+
+    def _member_weights(self):
+        return self.weights_
+
+
+class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
+    """What both ensembles share."""
+
+    if TYPE_CHECKING:
+        estimators: list[tuple[str, BaseEstimator]]  # which both declare
+
+    paper = (
+        "M. P. Perrone, L. N. Cooper (1993). When networks disagree: ensemble methods for hybrid "
+        "neural networks. In: Neural networks for speech and image processing, 126-142."
+    )
+    _holds_estimators = ("estimators",)
+
+    weights: Literal["likelihood"] | Sequence[float] | None = param(
+        default="likelihood",
+        rule=WEIGHTS,
+        doc="How much each member counts. 'likelihood': exp(-3 sqrt(n) loss), where n is the "
+        "number of training series and the loss their mean negative log likelihood, held out: "
+        "leave-one-out where a member has a `loo_loss_`, else by cross-validation. None: all "
+        "alike.",
+    )
+    cv: int = param(
+        default=5,
+        rule=integer(2),
+        doc="Folds of the cross-validation, in the order of the series, stratified by class.",
+    )
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Options of the ensemble, and with `deep` those of its members as name__option.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+
+        Returns
+        -------
+        dict
+        """
+        return self._get_params("estimators", deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set options of the ensemble, members by their names, and options of members.
+
+        Parameters
+        ----------
+        **params
+            ``n_jobs=2``, ``fcn=FCNClassifier()``, ``fcn__lr=1e-2``.
+
+        Returns
+        -------
+        self
+        """
+        self._set_params("estimators", **params)
+        return self
+
+    def _check_options(self):
+        super()._check_options()
+        names = [name for name, _ in self.estimators]
+        self._validate_names(names)
+        given = self.weights
+        if given is not None and not isinstance(given, str) and len(given) != len(names):
+            raise ValueError(
+                f"weights must be one for each of the {len(names)} estimators, got {len(given)}"
+            )
+
+    def _tagged_members(self):
+        return [member for _, member in self.estimators] if is_sequence(self.estimators) else []
+
+    def _unfitted_members(self):
+        return [clone(member) for _, member in self.estimators]
+
+    def _learn_weights(self, fitted, X, y, fit_params):
+        n = len(fitted)
+        if self.weights is None:
+            self.weights_ = np.full(n, 1 / n)
+        elif isinstance(self.weights, str):
+            self.weights_ = self._likelihood_weights(fitted, X, y, fit_params)
+        else:
+            weights = np.asarray(self.weights, dtype=float)
+            self.weights_ = weights / weights.sum()
+
+    def _likelihood_weights(self, fitted, X, y, fit_params):
+        y = np.asarray(y)
+        weight = fit_params.get("sample_weight")
+        weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
+        validated = [i for i, m in enumerate(fitted) if not isinstance(m, RidgeTrained)]
+        if validated and _num_samples(X) != len(y):
+            raise ValueError(
+                "cross-validation needs an X with as many rows as y has series: pass series as "
+                f"(n, C, T) or a list, got {_num_samples(X)} rows for {len(y)}; or set weights"
+            )
+        cv = check_cv(self.cv, y, classifier=is_classifier(self))
+        folds = list(cv.split(np.zeros(len(y)), y)) if validated else []
+        calls = [(i, train, test) for i in validated for train, test in folds]
+        answers = Parallel(n_jobs=self.n_jobs)(
+            delayed(_held_out)(self.estimators[i][1], self._method, X, y, train, test, fit_params)
+            for i, train, test in calls
+        )
+        losses = []
+        for i, member in enumerate(fitted):
+            if isinstance(member, RidgeTrained):
+                losses.append(self._loss(member.loo_loss_))
+                continue
+            pairs = zip(calls, answers, strict=True)
+            own = [(test, answer) for (j, _, test), answer in pairs if j == i]
+            losses.append(self._held_out_loss(own, member, y, weight))
+        return weights_by_likelihood(losses, n_of_weight(y, fit_params))
+
+    def _check_before_saving(self):
+        now = [type(member) for _, member in self.estimators]
+        then = [type(member) for member in self.estimators_]
+        if now != then:
+            raise ValueError(
+                f"the estimators are {[t.__name__ for t in now]}, in fit they were "
+                f"{[t.__name__ for t in then]}: set them back before saving"
+            )
+
+    def _plain_estimators(self):
+        return {"estimators": [[name, plain_parameters(m)] for name, m in self.estimators]}
+
+    @classmethod
+    def _estimators_from(cls, plain, members, device):
+        found = [
+            (name, with_parameters(type(member), options))
+            for member, (name, options) in zip(members, plain["estimators"], strict=True)
+        ]
+        if device is not None:
+            for _, member in found:
+                member.set_params(device=device)
+        return {"estimators": found}
+
+
+def _held_out(estimator, method, X, y, train, test, fit_params):
+    """Fitted on some of the series, the labels of its answers and its answers for the others."""
+    rows = {
+        name: _safe_indexing(value, train)
+        if value is not None and _num_samples(value) == len(y)
+        else value
+        for name, value in fit_params.items()
+    }
+    member = clone(estimator).fit(_safe_indexing(X, train), y[train], **rows)
+    return getattr(member, "classes_", None), getattr(member, method)(_safe_indexing(X, test))
+
+
+def _are_pairs(value, accepts):
+    return (
+        is_sequence(value)
+        and len(value) > 0
+        and all(
+            isinstance(pair, tuple)
+            and len(pair) == 2
+            and isinstance(pair[0], str)
+            and isinstance(pair[1], BaseEstimator)
+            and accepts(pair[1])
+            for pair in value
+        )
+    )
+
+
+class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
+    """Different classifiers, their probabilities averaged with learnt weights [1]_.
+
+    A member that is sure of wrong labels on held-out training series counts little. For the same
+    classifier from several seeds there is SeedEnsembleClassifier.
+    """
+
+    _method = "predict_proba"
+    _example = """\
+>>> from skts import EnsembleClassifier, FCNClassifier, HydraMiniRocketClassifier
+>>> from skts.datasets import load_ucr
+>>> X, y = load_ucr("ItalyPowerDemand", split="train")
+>>> members = [
+...     ("fcn", FCNClassifier(max_epochs=2, random_state=0)),
+...     ("hydra", HydraMiniRocketClassifier(random_state=0)),
+... ]
+>>> clf = EnsembleClassifier(members, cv=2).fit(X, y)
+>>> clf.weights_.round(2)
+array([0., 1.])"""
+
+    estimators: list[tuple[str, BaseEstimator]] = param(
+        rule=Rule(
+            "a list of (name, classifier with predict_proba)",
+            lambda v: _are_pairs(v, lambda m: is_classifier(m) and hasattr(m, "predict_proba")),
+            list[tuple[str, BaseEstimator]],
+        ),
+        doc="The members by name, also pipelines. They stay unfitted.",
+        kw_only=False,
+    )
+
+    _loss = staticmethod(float)
+
+    def _held_out_loss(self, answers, member, y, weight):
+        probabilities = np.zeros((len(y), len(member.classes_)))
+        for test, (classes, found) in answers:
+            probabilities[np.ix_(test, np.searchsorted(member.classes_, classes))] = found
+        target = np.searchsorted(member.classes_, y)
+        n, n_classes = probabilities.shape
+        # a probability of 0 must not cost without limit
+        smoothed = (n * probabilities[np.arange(n), target] + 1 / n_classes) / (n + 1)
+        return -np.average(np.log(smoothed), weights=weight)
+
+
+class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
+    """Different regressors, their predictions averaged with learnt weights [1]_.
+
+    The loss of a member is half the logarithm of its mean squared error on held-out training
+    series. For the same regressor from several seeds there is SeedEnsembleRegressor.
+    """
+
+    _method = "predict"
+    _example = """\
+>>> from skts import EnsembleRegressor, HydraMiniRocketRegressor, QuantRidgeRegressor
+>>> from skts.datasets import load_ucr
+>>> X, _ = load_ucr("ItalyPowerDemand", split="train")
+>>> members = [
+...     ("hydra", HydraMiniRocketRegressor(random_state=0)),
+...     ("quant", QuantRidgeRegressor(random_state=0)),
+... ]
+>>> reg = EnsembleRegressor(members).fit(X[:, :-1], X[:, -1])
+>>> reg.predict(X[:, :-1]).shape
+(67,)"""
+
+    estimators: list[tuple[str, BaseEstimator]] = param(
+        rule=Rule(
+            "a list of (name, regressor)",
+            lambda v: _are_pairs(v, is_regressor),
+            list[tuple[str, BaseEstimator]],
+        ),
+        doc="The members by name, also pipelines. They stay unfitted.",
+        kw_only=False,
+    )
+
+    _loss = staticmethod(loss_of_error)
+
+    def _held_out_loss(self, answers, member, y, weight):
+        predictions = np.zeros(len(y))
+        for test, (_, found) in answers:
+            predictions[test] = found
+        mean = np.average(y, weights=weight)
+        scale = np.average((y - mean) ** 2, weights=weight) or 1.0
+        return self._loss(np.average((predictions - y) ** 2, weights=weight) / scale)

@@ -1,0 +1,66 @@
+"""Networks of fixed features under a linear head."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from skts.layers.common import Linear
+
+
+class Scaling(nn.Module):
+    """Features less their mean, divided by their scale.
+
+    Shape:
+        (..., n_features) -> (..., n_features)
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.scale
+
+
+class FixedFeatures(nn.Module, ABC):
+    """Abstract base: features that are not trained, and a linear layer that is.
+
+    Shape:
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs)
+    """
+
+    def __init__(self, n_features: int, n_outputs: int):
+        super().__init__()
+        self.scaling = Scaling(n_features)
+        self.head = Linear(n_features, n_outputs)
+
+    def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
+        """Take from training series what the features need.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, C, T)
+        lengths : tensor of shape (n,), optional
+        """
+
+    @abstractmethod
+    def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What the linear layer reads, not yet scaled.
+
+        Parameters
+        ----------
+        x : tensor of shape (B, C, T)
+        lengths : tensor of shape (B,), optional
+
+        Returns
+        -------
+        tensor of shape (B, n_features)
+        """
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.head(self.scaling(self.features(x, lengths)))

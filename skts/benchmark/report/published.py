@@ -74,6 +74,26 @@ SOURCES = (
         },
     ),
     Source(
+        title="Bake off redux and later results of tsml-eval",
+        citation="M. Middlehurst, P. Schaefer, A. Bagnall (2024). Bake off redux: a review and "
+        "experimental evaluation of recent time series classification algorithms. Data Mining and "
+        "Knowledge Discovery 38, 1958-2031; figures of the authors' repository tsml-eval.",
+        protocol="the archive's split of 2018 (resample 0), one run; InceptionTime, "
+        "H-InceptionTime and LITETime are ensembles of five",
+        columns={
+            "tsml_hivecote2": "HIVE-COTE 2",
+            "tsml_multirocket_hydra": "MultiRocket-Hydra",
+            "tsml_multirocket": "MultiRocket",
+            "tsml_minirocket": "MiniRocket (tsml)",
+            "tsml_hydra": "Hydra",
+            "tsml_quant": "QUANT",
+            "tsml_inceptiontime": "InceptionTime (tsml)",
+            "tsml_h_inceptiontime": "H-InceptionTime (tsml)",
+            "tsml_litetime": "LITETime (tsml)",
+            "tsml_resnet": "ResNet (tsml)",
+        },
+    ),
+    Source(
         title="LSTM-FCN, checkpoint of the lowest training loss",
         citation="F. Karim et al. (2018). LSTM fully convolutional networks for time series "
         "classification. IEEE Access 6, 1662-1669; figures of the authors' code.",

@@ -3,9 +3,10 @@
     python benchmarks/latency.py [--estimators LSTMFCN ...] [--n-timepoints 150] [--batches 1 64]
         [--repeats 200] [--threads 1]
 
-Prints an object of JSON for each classifier and number of series: the network alone in torch, in
-milliseconds, and as parts of that `predict_proba`, the program of torch.export and onnxruntime on
-the exported model. Medians of calls that take turns; ratios are taken within a turn.
+Prints an object of JSON for each classifier and number of series: its network alone in torch (of an
+ensemble its networks), in milliseconds, and as parts of that `predict_proba`, the program of
+torch.export and onnxruntime on the exported model. Medians of calls that take turns; ratios are taken
+within a turn.
 """
 
 import argparse
@@ -20,18 +21,21 @@ import torch
 
 import skts
 from skts.discovery import all_estimators
+from skts.ensemble import Ensemble
 from skts.export import exported_program
 
 
 def ways(clf, folder, n_threads):
     """What is timed, {name: function of float32 series (n, 1, T)}."""
-    network, program = clf.net_.module_, exported_program(clf).module()
+    members = clf.estimators_ if isinstance(clf, Ensemble) else [clf]
+    networks = [member.net_.module_ for member in members]
+    program = exported_program(clf).module()
     skts.export_onnx(clf, folder / "model.onnx")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = n_threads
     session = onnxruntime.InferenceSession(folder / "model.onnx", options)
     return {
-        "network": lambda x: network(torch.as_tensor(x)),
+        "network": lambda x: [network(torch.as_tensor(x)) for network in networks],
         "predict_proba": clf.predict_proba,
         "torch.export": lambda x: program(x=torch.as_tensor(x)),
         "onnxruntime": lambda x: session.run(None, {"x": x}),
@@ -50,7 +54,8 @@ def latencies(cls, args):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(max(60, *args.batches), 1, args.n_timepoints)).astype(np.float32)
     with torch.inference_mode(mode=False), tempfile.TemporaryDirectory() as folder:
-        clf = cls(max_epochs=1, device="cpu", random_state=0)
+        one_epoch = {"max_epochs": 1} if "max_epochs" in cls.__dataclass_fields__ else {}
+        clf = cls(**one_epoch, device="cpu", random_state=0)
         timed = ways(clf.fit(X[:60], np.arange(60) % 3), Path(folder), args.threads)
     for n in args.batches:
         turns = [[seconds(of_way, X[:n]) for of_way in timed.values()] for _ in range(args.repeats)]
@@ -64,7 +69,7 @@ def latencies(cls, args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    single = [n for n, _ in all_estimators("classifier") if n != "SeedEnsembleClassifier"]
+    single = [n for n, cls in all_estimators("classifier") if "device" in cls.__dataclass_fields__]
     parser.add_argument("--estimators", nargs="+", default=single)
     parser.add_argument("--n-timepoints", type=int, default=150)
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 64])

@@ -14,6 +14,7 @@ import numpy as np
 from throughput import data, shape, skts_epochs
 
 import skts
+from skts.base import GradientTrained
 from skts.discovery import all_estimators
 
 SHAPES = ["50x1x150", "60x6x100", "300x1x176"]
@@ -36,7 +37,7 @@ def ratio(cls, of_shape, args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    single = [n for n, _ in all_estimators("classifier") if n != "SeedEnsembleClassifier"]
+    single = [n for n, cls in all_estimators("classifier") if issubclass(cls, GradientTrained)]
     parser.add_argument("--estimators", nargs="+", default=single)
     parser.add_argument("--shapes", nargs="+", type=shape, default=list(map(shape, SHAPES)))
     parser.add_argument("--repeats", type=int, default=3)

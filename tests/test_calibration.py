@@ -51,7 +51,7 @@ def test_folds_of_few_series(n, n_folds, sizes):
 
 
 def test_as_many_folds_as_hold_enough_series():
-    assert [len(test) for _, test in held_out_folds(600, 5, 0)] == [120, 120]
+    assert [len(test) for _, test in held_out_folds(300, 5, 0)] == [60, 60]
     assert [len(test) for _, test in held_out_folds(5000, 5, 0)] == [1000]
 
 

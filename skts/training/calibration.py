@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 #: Held-out series that are enough.
-ENOUGH_HELD_OUT = 200
+ENOUGH_HELD_OUT = 100
 #: How far predictions may go beyond the range of the targets, as a part of it.
 RANGE_MARGIN = 0.1
 

@@ -348,12 +348,12 @@ class TargetParams(Params):
     """The options that only make sense for numbers as targets."""
 
     calibration_folds: int | None = param(
-        default=5,
+        default=3,
         rule=integer(2),
         group="stopping and validation",
         doc="Folds of a cross-validation ahead of training. It shrinks predictions towards the "
         "mean of the targets, by as much as their noise asks for, and with a `target_loss` it ends "
         "training with the first cycle that gains less than 2 % of the held-out loss. Only as many "
-        "folds are trained as hold 200 series together, without `callbacks`. Predictions stay "
+        "folds are trained as hold 100 series together, without `callbacks`. Predictions stay "
         "within the range of the targets and a tenth of it on both sides. None: nothing of this.",
     )

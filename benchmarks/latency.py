@@ -5,8 +5,8 @@
 
 Prints an object of JSON for each classifier and number of series: its network alone in torch (of an
 ensemble its networks), in milliseconds, and as parts of that `predict_proba`, the program of
-torch.export and onnxruntime on the exported model. Medians of calls that take turns; ratios are taken
-within a turn.
+torch.export and onnxruntime on the exported model. Medians of calls that take turns; ratios are
+taken within a turn.
 """
 
 import argparse

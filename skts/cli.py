@@ -59,13 +59,15 @@ def _add_bench(commands):
     _add(run, WHAT_TO_RUN, HOW_TO_RUN)
     run.set_defaults(run=_command("bench_run"), name="bench run", hint=GOES_ON)
     classify = bench.add_parser("classify", help="the classes of a folder's test series, as tables")
-    classify.add_argument("folder", help="of a data set, or of several in folders of their names")
+    classify.add_argument(
+        "folder", type=_folder, help="of a data set, or of several in folders of their names"
+    )
     _add(classify, HOW_TO_RUN)
     classify.set_defaults(run=_command("bench_classify"), name="bench classify", hint=GOES_ON)
     report = bench.add_parser(
         "report", help="compare the models of a study: tables, tests, figures"
     )
-    report.add_argument("folder", help="of the results")
+    report.add_argument("folder", type=_folder, help="of the results")
     _add(report, WHAT_TO_REPORT)
     report.set_defaults(run=_command("bench_report"), name="bench report", hint="")
 

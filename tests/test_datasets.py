@@ -203,6 +203,8 @@ class TestWhatHasNoClasses:
         write(tmp_path, ".ts", HEADER.replace("@classLabel true A b", tag) + "1,2:0.53\n2,3:0.71\n")
         assert list_ucr(tmp_path) == []
         assert find_missing(["Own"], tmp_path) == ["Own"]
+        with pytest.raises(TypeError, match=r"a list of names.*pass \['GunPoint'\]"):
+            find_missing("GunPoint")
         with pytest.raises(ValueError, match=message):
             load_ucr("Own", path=tmp_path)
 
@@ -293,3 +295,9 @@ def test_real_missing_values_and_unequal_lengths_train():
         train = load_ucr(name, "train", DATA / "ucr")
         clf = small(LSTMFCNClassifier, max_epochs=30, **options).fit(*train)
         assert clf.score(*train) > 0.5
+
+
+@pytest.mark.parametrize("name", [None, 3, ["GunPoint"]])
+def test_a_name_is_a_string(name):
+    with pytest.raises(TypeError, match="name must be a string, such as 'GunPoint', got "):
+        load_ucr(name)

@@ -125,6 +125,20 @@ class TestSeries:
         with pytest.raises(ValueError, match="fh must be passed to pretrain"):
             small(strategy="direct").pretrain(y)
 
+    def test_a_series_of_X_that_y_has_not_is_named(self):
+        y = _make_hierarchical((2,), min_timepoints=30, max_timepoints=30)
+        X = _make_hierarchical((3,), min_timepoints=32, max_timepoints=32)
+        X.columns = ["x"]
+        times = y.index.get_level_values(-1).unique()
+        past = X[X.index.get_level_values(-1).isin(times)]
+        with pytest.raises(ValueError, match="series of y alone, got 1 more, h0_2 among them"):
+            small(LSTMForecaster).fit(y, X=past, fh=[1, 2])
+        forecaster = small(LSTMForecaster).fit(y, X=past.loc[["h0_0", "h0_1"]], fh=[1, 2])
+        future = X.drop(past.index)
+        with pytest.raises(ValueError, match="series of y in fit alone, got 1 more, h0_2"):
+            forecaster.predict(X=future)
+        assert forecaster.predict(X=future.loc[["h0_0", "h0_1"]]).shape == (4, 1)
+
     def test_a_series_new_in_update_joins_a_panel(self):
         forecaster = small(max_epochs=2).fit(panel(("a", Y), ("c", 2 * Y)))
         forecaster.update(panel(("b", 5 * Y)), update_params=False)

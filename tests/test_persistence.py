@@ -325,6 +325,8 @@ class TestWhereItIsWritten:
                 for name in ("fifo", "to_fifo", "socket"):
                     with pytest.raises(FileExistsError, match=rf"device, FIFO or socket.*'{name}'"):
                         use(name)
+                with pytest.raises(OSError, match=r"folder.*'new/'"):
+                    use("new/")
                 with pytest.raises(OSError, match="symbolic links: 'loop'"):
                     use("loop")
             assert {path.name: path.lstat().st_mode for path in Path().iterdir()} == before

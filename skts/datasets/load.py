@@ -44,6 +44,8 @@ def load_ucr(
 
     Raises
     ------
+    TypeError
+        Where `name` is no string.
     ValueError
         Where `split` is none of the above, the data set has no classes, or a file is not of its
         layout, with the file and the line.
@@ -90,7 +92,7 @@ def load_ucr_parts(name: str, path: str | os.PathLike[str] | None = None) -> tup
 
     Raises
     ------
-    ValueError, FileNotFoundError
+    TypeError, ValueError, FileNotFoundError
         As load_ucr.
 
     Examples
@@ -100,6 +102,8 @@ def load_ucr_parts(name: str, path: str | os.PathLike[str] | None = None) -> tup
     >>> X.shape, X_test.shape
     ((50, 150), (150, 150))
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string, such as 'GunPoint', got {name!r}")
     folders = _archive_folders(path)
     parts = (
         _from_folders(name, folders)
@@ -164,12 +168,21 @@ def find_missing(names: Sequence[str], path: str | os.PathLike[str] | None = Non
     -------
     list of str, sorted
 
+    Raises
+    ------
+    TypeError
+        Where `names` is a string.
+
     Examples
     --------
     >>> from skts.datasets import find_missing
     >>> find_missing(["GunPoint", "GunPiont"])
     ['GunPiont']
     """
+    if isinstance(names, str):
+        raise TypeError(
+            f"names must be a list of names, got the string {names!r}: pass [{names!r}]"
+        )
     known = set(list_ucr(path))
     if path is None:
         known |= {*list_ucr(_shipped_folder()), *_names_of_sktime()}

@@ -15,7 +15,7 @@ from skts.forecasting.intervals import quantiles_of_steps
 from skts.forecasting.layout import InputLayout
 from skts.forecasting.options import ForecastingParams
 from skts.forecasting.rollout import Rollout
-from skts.forecasting.series import check_levels, following, series_of
+from skts.forecasting.series import check_known, check_levels, following, series_of
 from skts.forecasting.stored import restored, stored
 from skts.forecasting.time_points import (
     check_containers,
@@ -347,6 +347,7 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, Storable, ABC):
     def _predict(self, fh, X):
         given = {} if X is None else frames_of(X)
         check_levels("X", given, self._series)
+        check_known("y in fit", self._series, given)
         frames = {}
         for name, series in self._series.items():
             seen = series.seen()

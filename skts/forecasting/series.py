@@ -250,6 +250,7 @@ def series_of(y, X, *, fill, known=None):
     Raises ValueError also where `X` lacks a time point of `y`, or where a number is infinite.
     """
     frames, exogenous = frames_of(y), {} if X is None else frames_of(X)
+    check_known("y", frames, exogenous)
     freqs = {name: frequency_of(frame.index) for name, frame in frames.items()}
     freqs |= {name: frequency_of(one.y.index) for name, one in (known or {}).items()}
     shared = set(freqs.values()) - {None}
@@ -287,6 +288,17 @@ def check_levels(label, names, known):
                 f"{label} must have {n_known} levels of names above its time points, as y in fit "
                 f"(a single series has none), got {len(name)}"
             )
+
+
+def check_known(where, known, names_of_X):
+    """Raise ValueError where `X` has a series that is not among those known."""
+    unknown = sorted(set(names_of_X) - set(known))
+    if unknown:
+        named = ", ".join("/".join(map(str, name)) for name in unknown[:3])
+        raise ValueError(
+            f"X must have the series of {where} alone, got {len(unknown)} more, {named} among "
+            "them: drop these from X"
+        )
 
 
 def check_finite(label, frame, name=()):

@@ -98,6 +98,10 @@ def check_writable(path):
 
     Raises OSError where no file can be written there.
     """
+    if os.fspath(path).endswith((os.sep, os.altsep or os.sep)):
+        raise IsADirectoryError(
+            errno.EISDIR, "this names a folder, the path of a file is needed", os.fspath(path)
+        )
     path = Path(path)
     try:
         mode = stat.S_IMODE(check_regular(path).st_mode)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 from sktime.forecasting.base import ForecastingHorizon
+from sktime.utils._testing.hierarchical import _make_hierarchical as frames
 
 from skts.forecasting.layout import window_start, windows
 from tests.forecasts import FH, INDEX, TWO, N, X, Y, panel, small, untrained, weights, weights_of
@@ -125,15 +126,15 @@ class TestSeries:
         with pytest.raises(ValueError, match="fh must be passed to pretrain"):
             small(strategy="direct").pretrain(y)
 
-    def test_a_series_of_X_that_y_has_not_is_named(self):
-        y = _make_hierarchical((2,), min_timepoints=30, max_timepoints=30)
-        X = _make_hierarchical((3,), min_timepoints=32, max_timepoints=32)
+    def test_an_exogenous_series_without_one_to_forecast_is_named(self):
+        y = frames((2,), min_timepoints=30, max_timepoints=30)
+        X = frames((3,), min_timepoints=32, max_timepoints=32)
         X.columns = ["x"]
         times = y.index.get_level_values(-1).unique()
         past = X[X.index.get_level_values(-1).isin(times)]
         with pytest.raises(ValueError, match="series of y alone, got 1 more, h0_2 among them"):
-            small(LSTMForecaster).fit(y, X=past, fh=[1, 2])
-        forecaster = small(LSTMForecaster).fit(y, X=past.loc[["h0_0", "h0_1"]], fh=[1, 2])
+            small().fit(y, X=past, fh=[1, 2])
+        forecaster = small().fit(y, X=past.loc[["h0_0", "h0_1"]], fh=[1, 2])
         future = X.drop(past.index)
         with pytest.raises(ValueError, match="series of y in fit alone, got 1 more, h0_2"):
             forecaster.predict(X=future)

@@ -180,9 +180,7 @@ def find_missing(names: Sequence[str], path: str | os.PathLike[str] | None = Non
     ['GunPiont']
     """
     if isinstance(names, str):
-        raise TypeError(
-            f"names must be a list of names, got the string {names!r}: pass [{names!r}]"
-        )
+        raise TypeError(f"names must be a list of names, got a string: pass [{names!r}]")
     known = set(list_ucr(path))
     if path is None:
         known |= {*list_ucr(_shipped_folder()), *_names_of_sktime()}

@@ -3,15 +3,18 @@
     python benchmarks/regression.py [--part train|test] [--data PATH] [--models FCN MultiView ...]
         [--sets Covid3Month ...] [--seeds 2] [--n-jobs 2] [--out FILE]
 
-The sets are what sktime and aeon ship: Covid3Month, Tecator, CardanoSentiment, and windows of
-series (the next value from those before, the last three tenths of the series for testing): airline
-and lynx, the logarithms of which are taken; with --data also the ozone data (the next day's T_PK
-from seven days of six channels). `train` scores by two folds of the TRAINING part, and is what
-options are chosen by; `test` scores the test part, for what is published.
+The sets are what sktime and aeon ship:
 
-Prints an object of JSON for each set and model: the error (root mean squared, divided by that of
-predicting the mean of the training targets) of each seed, the fewest seconds of training and
-prediction, with one thread. Rows that FILE has are not made again.
+* Covid3Month, Tecator and CardanoSentiment;
+* windows of the logarithm of airline and of lynx: the next value from those before;
+* with --data the ozone data: the next day's T_PK from seven days of six channels.
+
+The last three tenths of the windows are the test part. Options are chosen on `train`, two folds of
+the training part. Figures of `test` are published.
+
+Prints an object of JSON for each set and model: the root mean squared error of each seed, relative
+to that of predicting the mean of the training targets, and the shortest times of training and
+prediction, with one thread. Rows that FILE already has are used again.
 """
 
 import argparse

@@ -4,9 +4,9 @@
         [--n-jobs 2]
 
 The protocols are those of benchmarks/recipe.py, without any test split. Prints, as lines of JSON,
-the mean accuracy and the mean log loss of each member alone; of averages with equal weights, and
-with weights by likelihood of several sharpnesses (what skts has is 3); and of the ensemble without
-each of the members.
+the mean accuracy and the mean log loss of each member alone; of averages with equal weights and
+with weights exp(-s sqrt(n) loss) for several s (skts has 3); and of the ensemble without each
+member.
 """
 
 import argparse

@@ -82,10 +82,10 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
     _fitted_attributes = (
         (
             "shrinkage_ : float or None",
-            "What predictions less `target_mean_` are multiplied with, 0 to 1; None where they are "
-            "not calibrated.",
+            "Factor, 0 to 1, applied to the deviation of predictions from `target_mean_`; None "
+            "without calibration.",
         ),
-        ("target_range_ : tuple of two floats or None", "The least and the largest prediction."),
+        ("target_range_ : tuple of two floats or None", "Bounds to which predictions are clipped."),
     )
     _auto_target_loss = 0.02
     normalize: Literal["series", "channel"] | None = normalize_param(default="channel")

@@ -58,7 +58,8 @@ class RidgeHeadRegressor(NetworkRegressor, RidgeTrained):
     _fitted_attributes = (
         (
             "loo_loss_ : float",
-            "Mean squared error of the leave-one-out predictions, of the standardised target.",
+            "Mean squared error of the leave-one-out predictions, as a part of the variance of "
+            "the targets.",
         ),
     )
 

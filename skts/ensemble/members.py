@@ -29,15 +29,15 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
     _holds_estimators: ClassVar[tuple[str, ...]] = ()
     _fitted_attributes: ClassVar[tuple] = (
         ("estimators_ : list", "The fitted members."),
-        ("n_features_in_ : int", "As the members have it."),
-        ("feature_names_in_ : ndarray of str", "As the members have it, where they do."),
+        ("n_features_in_ : int", "That of the first member."),
+        ("feature_names_in_ : ndarray of str", "Those of the first member, if it has them."),
     )
 
     n_jobs: int | None = param(
         default=None,
         rule=Rule("an integer other than 0", lambda v: INTEGER.accepts(v) and v != 0, int),
         group="device and speed",
-        doc="Members trained at the same time, in processes of joblib; -1: one for each core.",
+        doc="Number of members trained in parallel, in processes of joblib; -1 uses all cores.",
     )
 
     @abstractmethod
@@ -92,7 +92,7 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
         sample_weight: ArrayLike | None = None,
         **fit_params: Any,
     ) -> Self:
-        """Train the members, all of them anew.
+        """Fit all members from scratch.
 
         Parameters
         ----------
@@ -109,8 +109,8 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
         Raises
         ------
         ValueError, TypeError
-            Where an option is not as described, and as the members' `fit`. An ensemble fitted
-            before stays as it was.
+            If an option is invalid, or the `fit` of a member raises it. An ensemble fitted before
+            stays as it was.
         """
         self._check_options()
         if sample_weight is not None:
@@ -131,8 +131,7 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
         if not all(isinstance(member, PersistentNetwork) for member in self.estimators_):
             foreign = next(m for m in self.estimators_ if not isinstance(m, PersistentNetwork))
             raise ValueError(
-                "an ensemble can be saved where its members are networks of skts, there is a "
-                f"{type(foreign).__name__} among them"
+                f"cannot save: all members must be networks of skts, got a {type(foreign).__name__}"
             )
         self._check_before_saving()
         members = [member._stored() for member in self.estimators_]

@@ -62,15 +62,14 @@ class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
 class MultiViewClassifier(ClassifierEnsemble, _MultiView, ClassParams):
     """The most accurate classifier of skts: ridge classification on five views of the series.
 
-    Four members have Hydra's and MiniRocket's kernels, on the series, its derivative, its
-    cumulative sum and its spectrum (HydraMiniRocketClassifier); one has quantiles over intervals
-    (QuantRidgeClassifier). Their probabilities are averaged, each with the weight exp(-3 sqrt(n)
-    loss), where the loss is the log loss of the leave-one-out predictions of the n training series:
-    a view that misleads gets no weight. That ensembles over representations lead the field is the
-    finding of [1]_.
+    Four members are HydraMiniRocketClassifier: on the series, its derivative, its cumulative sum
+    and its spectrum. The fifth is QuantRidgeClassifier. Their probabilities are averaged, with
+    weights as EnsembleClassifier learns them: a view with a high leave-one-out log loss gets almost
+    no weight. Ensembles over representations were the most accurate in the comparison of [1]_.
 
-    It takes about four times as long as HydraMiniRocketClassifier alone, and one view after another
-    as much memory.
+    Training takes about four times as long as that of HydraMiniRocketClassifier, and its time grows
+    with the square of the number of series: use it for up to a few thousand. Members are trained
+    one after another unless `n_jobs` says otherwise, so memory is that of one member at a time.
     """
 
     _on_kernels = HydraMiniRocketClassifier
@@ -88,15 +87,14 @@ class MultiViewClassifier(ClassifierEnsemble, _MultiView, ClassParams):
 class MultiViewRegressor(RegressorEnsemble, _MultiView):
     """The most accurate regressor of skts: ridge regression on five views of the series.
 
-    Four members have Hydra's and MiniRocket's kernels, on the series, its derivative, its
-    cumulative sum and its spectrum (HydraMiniRocketRegressor); one has quantiles over intervals
-    (QuantRidgeRegressor). Their predictions are averaged, each with the weight error^(-1.5
-    sqrt(n)), where the error is the mean squared error of the leave-one-out predictions of the n
-    training series. That ensembles over representations lead the field of classification is the
-    finding of [1]_.
+    Four members are HydraMiniRocketRegressor: on the series, its derivative, its cumulative sum and
+    its spectrum. The fifth is QuantRidgeRegressor. Their predictions are averaged, with weights as
+    EnsembleRegressor learns them: a view with a high leave-one-out error gets almost no weight.
+    Ensembles over representations were the most accurate in the comparison of [1]_.
 
-    It takes about four times as long as HydraMiniRocketRegressor alone, and one view after another
-    as much memory.
+    Training takes about four times as long as that of HydraMiniRocketRegressor, and its time grows
+    with the square of the number of series: use it for up to a few thousand. Members are trained
+    one after another unless `n_jobs` says otherwise, so memory is that of one member at a time.
     """
 
     _on_kernels = HydraMiniRocketRegressor

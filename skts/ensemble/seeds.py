@@ -82,7 +82,7 @@ class _SeedEnsemble(Ensemble):
 
 
 class SeedEnsembleClassifier(ClassifierEnsemble, _SeedEnsemble):
-    """The same classifier from several seeds, their probabilities averaged [1]_.
+    """Average of one classifier trained from several seeds [1]_.
 
     The first member is the estimator itself; the seeds of the others are drawn from its
     ``random_state``. For different estimators there is EnsembleClassifier.
@@ -109,7 +109,7 @@ class SeedEnsembleClassifier(ClassifierEnsemble, _SeedEnsemble):
 
 
 class SeedEnsembleRegressor(RegressorEnsemble, _SeedEnsemble):
-    """The same regressor from several seeds, their predictions averaged [1]_.
+    """Average of one regressor trained from several seeds [1]_.
 
     The first member is the estimator itself; the seeds of the others are drawn from its
     ``random_state``. For different estimators there is EnsembleRegressor.

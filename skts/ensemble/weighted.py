@@ -23,7 +23,7 @@ SHARPNESS = 3.0
 LEAST_ERROR = 1e-12
 
 WEIGHTS = Rule(
-    "a sequence of weights (not negative, one at least above 0)",
+    "a sequence of weights (not negative, at least one above 0)",
     lambda v: is_sequence(v) and all(map(real(0).accepts, v)) and any(v),
     Sequence[float],
 )
@@ -74,15 +74,15 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
     weights: Literal["likelihood"] | Sequence[float] | None = param(
         default="likelihood",
         rule=WEIGHTS,
-        doc="How much each member counts. 'likelihood': exp(-3 sqrt(n) loss), where n is the "
-        "number of training series and the loss their mean negative log likelihood, held out: "
-        "leave-one-out where a member has a `loo_loss_`, else by cross-validation. None: all "
-        "alike.",
+        doc="How much each member counts. 'likelihood': exp(-3 sqrt(n) loss). Here n is the number "
+        "of training series. The loss of a classifier is its log loss on held-out series, that of "
+        "a regressor half the logarithm of its mean squared error. The ridge estimators of skts "
+        "use their `loo_loss_`; all other members are cross-validated. None: all alike.",
     )
     cv: int = param(
         default=5,
         rule=integer(2),
-        doc="Folds of the cross-validation, in the order of the series, stratified by class.",
+        doc="Number of folds, not shuffled; stratified for classifiers. Shuffle sorted series.",
     )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         return self._get_params("estimators", deep=deep)
 
     def set_params(self, **params: Any) -> Self:
-        """Set options of the ensemble, members by their names, and options of members.
+        """Set options of the ensemble, replace members by name, or set their options.
 
         Parameters
         ----------
@@ -120,7 +120,8 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         given = self.weights
         if given is not None and not isinstance(given, str) and len(given) != len(names):
             raise ValueError(
-                f"weights must be one for each of the {len(names)} estimators, got {len(given)}"
+                f"weights must have one entry for each of the {len(names)} estimators, got "
+                f"{len(given)}"
             )
 
     def _tagged_members(self):
@@ -146,8 +147,9 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         validated = [i for i, m in enumerate(fitted) if not isinstance(m, RidgeTrained)]
         if validated and _num_samples(X) != len(y):
             raise ValueError(
-                "cross-validation needs an X with as many rows as y has series: pass series as "
-                f"(n, C, T) or a list, got {_num_samples(X)} rows for {len(y)}; or set weights"
+                f"cross-validation of members needs a row of X for each label, got "
+                f"{_num_samples(X)} rows for {len(y)}: pass X as (n, C, T) or a list of series, or "
+                "set weights"
             )
         cv = check_cv(self.cv, y, classifier=is_classifier(self))
         folds = list(cv.split(np.zeros(len(y)), y)) if validated else []
@@ -171,8 +173,8 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         then = [type(member) for member in self.estimators_]
         if now != then:
             raise ValueError(
-                f"the estimators are {[t.__name__ for t in now]}, in fit they were "
-                f"{[t.__name__ for t in then]}: set them back before saving"
+                f"estimators changed since fit: now they are {[t.__name__ for t in now]}, then "
+                f"{[t.__name__ for t in then]}. Set them back before saving, or fit again."
             )
 
     def _plain_estimators(self):
@@ -218,9 +220,9 @@ def _are_pairs(value, accepts):
 
 
 class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
-    """Different classifiers, their probabilities averaged with learnt weights [1]_.
+    """Weighted average of different classifiers, the weights learnt [1]_.
 
-    A member that is sure of wrong labels on held-out training series counts little. For the same
+    Members with a high log loss on held-out training series get little weight. For the same
     classifier from several seeds there is SeedEnsembleClassifier.
     """
 
@@ -239,11 +241,11 @@ array([0., 1.])"""
 
     estimators: list[tuple[str, BaseEstimator]] = param(
         rule=Rule(
-            "a list of (name, classifier with predict_proba)",
+            "a list of pairs (name, classifier with predict_proba), one at least",
             lambda v: _are_pairs(v, lambda m: is_classifier(m) and hasattr(m, "predict_proba")),
             list[tuple[str, BaseEstimator]],
         ),
-        doc="The members by name, also pipelines. They stay unfitted.",
+        doc="The members by name; pipelines are allowed. `fit` trains clones of them.",
         kw_only=False,
     )
 
@@ -261,10 +263,10 @@ array([0., 1.])"""
 
 
 class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
-    """Different regressors, their predictions averaged with learnt weights [1]_.
+    """Weighted average of different regressors, the weights learnt [1]_.
 
-    The loss of a member is half the logarithm of its mean squared error on held-out training
-    series. For the same regressor from several seeds there is SeedEnsembleRegressor.
+    Members with a high error on held-out training series get little weight. For the
+    same regressor from several seeds there is SeedEnsembleRegressor.
     """
 
     _method = "predict"
@@ -282,11 +284,11 @@ class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
 
     estimators: list[tuple[str, BaseEstimator]] = param(
         rule=Rule(
-            "a list of (name, regressor)",
+            "a list of pairs (name, regressor), one at least",
             lambda v: _are_pairs(v, is_regressor),
             list[tuple[str, BaseEstimator]],
         ),
-        doc="The members by name, also pipelines. They stay unfitted.",
+        doc="The members by name; pipelines are allowed. `fit` trains clones of them.",
         kw_only=False,
     )
 

@@ -58,12 +58,12 @@ def step_times(net, layer, inputs, *, read=False, axis=2):
     Raises
     ------
     ValueError
-        Where the network reads a spectrum, or a layer does not tell how it changes the time axis.
+        If the network reads a spectrum, or a layer does not declare how it changes the time axis.
     """
     if any(isinstance(module, Spectrum) for module in net.module_.modules()):
         raise ValueError(
-            "the network reads a spectrum: its steps stand for frequencies, not for time points. "
-            "occlusion and integrated_gradients attribute to the time points of the series itself"
+            "this needs time points, but with representation='spectrum' the steps of the network "
+            "stand for frequencies, not for time points. Use occlusion"
         )
     calls = {}  # by the node of autograd's graph that the output is
 

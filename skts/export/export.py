@@ -285,7 +285,7 @@ def _deployed(estimator):
             deployed = DeployedEnsemble(estimator.estimators_, estimator._member_weights())
             return deployed, estimator.estimators_
         raise TypeError(
-            "an ensemble can be exported where its members are networks of skts, they are "
+            "cannot export: all members must be networks of skts, got "
             f"{[type(member).__name__ for member in estimator.estimators_]}"
         )
     raise TypeError(

@@ -10,8 +10,8 @@ from skts.layers.common import masked, padding_mask, repr_of
 class Derivative(nn.Module):
     """The slope at each time point, of a line fitted to the time points around it.
 
-    The line is the least-squares fit to the time points at most `reach` away; near the ends of a
-    series there are fewer. Inside the series this is the filter of Savitzky and Golay (1964).
+    The line is the least-squares fit to the time points at most `reach` away. Near the ends of a
+    series the window is shorter. Inside the series this is the filter of Savitzky and Golay (1964).
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, C, T), lengths
@@ -49,7 +49,7 @@ class Derivative(nn.Module):
 
 
 class CumulativeSum(nn.Module):
-    """The sum up to each time point of the series less its mean, divided by its length.
+    """The cumulative sum of the mean-centred series, divided by its number of time points.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, C, T), lengths
@@ -65,7 +65,7 @@ class Spectrum(nn.Module):
     """log(1 + |amplitude|) of the discrete Fourier transform, without frequency 0.
 
     The frequencies are 1 / n, 2 / n, ... 1 / 2 cycles per time point, where n is `n_timepoints`,
-    for series of every length. So all of them have as many steps.
+    for series of every length. So all outputs have the same length.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, C, n // 2), None
@@ -105,7 +105,7 @@ def centred_in_time(x, lengths):
 
 
 class Reading(nn.Module):
-    """A network that reads what the options `normalize` and `representation` make of the series.
+    """Applies ``normalize="channel"`` and `representation`, then the network.
 
     Shape:
         As the network.

@@ -33,12 +33,12 @@ class QuantRidge(FixedFeatures):
     """Quantiles over intervals, and a linear layer.
 
     The intervals are dyadic. They are taken of the series, of its smoothed first difference, of its
-    second difference, and of its amplitudes in the frequency domain. Every second quantile is less
-    the mean of the interval.
+    second difference, and of its spectrum. The mean of the interval is subtracted from every second
+    quantile.
 
-    NOTE[DIFF] The paper has extremely randomised trees in place of the linear layer. Here all
-    intervals of a depth have as many quantiles, so that series of any length have the same
-    features; the amplitudes are logarithms.
+    NOTE[DIFF] The paper uses extremely randomised trees, not a linear layer. Here all intervals of
+    a level have the same number of quantiles, so that series of any length have the same features.
+    The spectrum is log(1 + amplitude).
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, n_outputs)
@@ -47,7 +47,7 @@ class QuantRidge(FixedFeatures):
     ----------
     n_channels, n_timepoints, n_outputs : int
     depth : int
-        Depths of the intervals; the intervals of the last one are 2^(depth - 1).
+        Number of levels of intervals. Level d has 2^d, and 2^d - 1 more between their middles.
     quantile_divisor : int
         An interval of m steps has 1 + (m - 1) // quantile_divisor quantiles.
 
@@ -139,10 +139,12 @@ class _QuantRidgeParams(Params):
         "time series classification. Data Mining and Knowledge Discovery 38, 2377-2402."
     )
 
-    _no_gradient = "has features that are order statistics, whose gradient says little"
+    _no_gradient = "has features that are order statistics of single time points"
 
     depth: int = param(
-        default=6, rule=integer(1), doc="Depths of the dyadic intervals, fewer of short series."
+        default=6,
+        rule=integer(1),
+        doc="Number of levels of dyadic intervals; short series have fewer.",
     )
     quantile_divisor: int = param(
         default=4,
@@ -157,14 +159,14 @@ class _QuantRidgeParams(Params):
 class QuantRidgeClassifier(_QuantRidgeParams, RidgeHeadClassifier):
     """Ridge classification on quantiles over intervals, the features of QUANT [1]_.
 
-    It has no epochs: the head is solved in one step. The paper has extremely randomised trees in
-    place of ridge regression. Takes series of any length.
+    It has no epochs: the head is solved in one step. The paper uses extremely randomised trees, not
+    ridge regression. Takes series of any length.
     """
 
 
 class QuantRidgeRegressor(_QuantRidgeParams, RidgeHeadRegressor):
     """Ridge regression on quantiles over intervals, the features of QUANT [1]_.
 
-    It has no epochs: the head is solved in one step. The paper has extremely randomised trees in
-    place of ridge regression. Takes series of any length.
+    It has no epochs: the head is solved in one step. The paper uses extremely randomised trees, not
+    ridge regression. Takes series of any length.
     """

@@ -239,7 +239,7 @@ class NoGain(Callback):
         n_before = [0, *self.ends_][self.ends_.index(n_done)]
         before = net.history[n_before - 1, "valid_loss"] if n_before else self.loss_of_zero
         if net.history[-1, "valid_loss"] > (1 - LEAST_GAIN) * before:
-            raise KeyboardInterrupt("no gain on the held-out series")
+            raise KeyboardInterrupt(f"held-out loss fell by less than {LEAST_GAIN:.0%}")
 
 
 class Patience(EarlyStopping):

@@ -258,9 +258,8 @@ def normalize_param(default):
         default=default,
         group="classes and input",
         doc="'series': each channel of each series to mean 0 and standard deviation 1, in `fit` "
-        "and in `predict`. 'channel': the mean and the standard deviation of each channel over all "
-        "training series take their place, so that the level of a series still counts. None: "
-        "series as they are.",
+        "and in `predict`. 'channel': subtract the channel's mean and divide by its standard "
+        "deviation, both over all training series. None: series as they are.",
     )
 
 
@@ -283,9 +282,10 @@ class RepresentationParams(Params):
         default=None,
         group="classes and input",
         doc="What the network reads in place of the series, each channel by itself. 'derivative': "
-        "the slope of a line fitted to 11 time points. 'cumulative_sum': the running sum of the "
-        "series less its mean, divided by its length. 'spectrum': log(1 + amplitude) of its "
-        "Fourier transform at the frequencies of the longest training series, without frequency 0.",
+        "the slope of a least-squares line over 11 time points. 'cumulative_sum': the cumulative "
+        "sum of the mean-centred series, divided by its number of time points. 'spectrum': log(1 + "
+        "amplitude) of its Fourier transform, at the frequencies of the longest training series "
+        "but for frequency 0.",
     )
 
 
@@ -351,9 +351,10 @@ class TargetParams(Params):
         default=3,
         rule=integer(2),
         group="stopping and validation",
-        doc="Folds of a cross-validation ahead of training. It shrinks predictions towards the "
-        "mean of the targets, by as much as their noise asks for, and with a `target_loss` it ends "
-        "training with the first cycle that gains less than 2 % of the held-out loss. Only as many "
-        "folds are trained as hold 100 series together, without `callbacks`. Predictions stay "
-        "within the range of the targets and a tenth of it on both sides. None: nothing of this.",
+        doc="Number of folds of a cross-validation ahead of training. It shrinks predictions "
+        "towards the mean of the targets. With a one-cycle schedule and a `target_loss` it also "
+        "ends training after the first cycle that lowers the held-out loss by less than 2 %. Folds "
+        "are trained until 100 series have been held out; `callbacks` do not run in them. "
+        "Predictions are clipped to the range of the targets, widened by 10 % on each side. None: "
+        "no cross-validation, no shrinkage, no clipping.",
     )

@@ -1,0 +1,33 @@
+"""
+Five views of a series
+======================
+
+Which representation of a series tells classes apart differs from data set to data set.
+``MultiViewClassifier`` reads five views and weights each by its loss on training series left out.
+"""
+
+from matplotlib import pyplot as plt
+
+from skts import MultiViewClassifier
+from skts.datasets import load_ucr_parts
+
+VIEWS = ["series", "derivative", "cumulative sum", "spectrum", "quantiles"]
+fitted = {}
+for name in ("ItalyPowerDemand", "OSULeaf"):
+    (X_train, y_train), (X_test, y_test) = load_ucr_parts(name)
+    clf = fitted[name] = MultiViewClassifier(random_state=0).fit(X_train, y_train)
+    print(f"{name}: all five {clf.score(X_test, y_test):.3f}")
+    for view, member in zip(VIEWS, clf.estimators_, strict=True):
+        print(f"    {view:14} {member.score(X_test, y_test):.3f}")
+
+# %%
+# The losses are known before any test series is seen. A view with a high loss gets almost no
+# weight.
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
+for ax, (name, clf) in zip(axes, fitted.items(), strict=True):
+    losses = [member.loo_loss_ for member in clf.estimators_]
+    bars = ax.bar(VIEWS, clf.weights_, color="#0072b2")
+    ax.bar_label(bars, [f"loss {loss:.2f}" for loss in losses])
+    ax.tick_params(axis="x", rotation=30)
+    ax.set(title=name, ylabel="weight", ylim=(0, 1))

@@ -100,6 +100,8 @@ DOCSTRING_CHECKS = {
 DOCUMENTED_ELSEWHERE = {
     "forward": 'Of a network: the class tells what goes in and what comes out, under "Shape:".',
     "extra_repr": "Of a network: torch documents it, for every module.",
+    "features": "Of a network of fixed features: skts.layers.FixedFeatures.",
+    "learn": "Likewise.",
 }
 
 
@@ -143,7 +145,10 @@ def small_ensemble(cls, **options):
     if "estimator" in accepted:
         return cls(small(MEMBERS[kind], **options), n_estimators=2)
     if "estimators" in accepted:
-        members = [(m.__name__, small(m, **options)) for m in (MEMBERS[kind], SOLVED[kind])]
+        members = []
+        for member in (MEMBERS[kind], SOLVED[kind]):
+            own = {name: v for name, v in options.items() if name in _options(member)}
+            members.append((member.__name__, small(member, **own)))
         return cls(members, cv=2)
     own = {name: value for name, value in options.items() if name in accepted}
     return cls(**({"random_state": 0, "n_groups": 4, "n_features": 840} | own))

@@ -22,7 +22,7 @@ from skts.training.net import SeriesNet
 from tests import forecasts
 from tests.networks import option_variants
 from tests.pretended_cuda import WaitDetector, pretended_cuda
-from tests.settings import is_solved, small
+from tests.settings import is_ensemble, is_solved, small
 
 RNG = np.random.default_rng(0)
 N = 22  # in batches of 4 the last one has another shape
@@ -38,7 +38,7 @@ NETWORKS = {
     kind: [
         (name, cls)
         for name, cls in all_estimators(kind)
-        if "Ensemble" not in name and not is_solved(cls)
+        if not is_ensemble(cls) and not is_solved(cls)
     ]
     for kind in ("classifier", "regressor", "forecaster")
 }

@@ -95,8 +95,9 @@ def test_maps_sum_to_the_logit(name, series):
 
 def test_of_a_regressor_they_sum_to_the_prediction():
     est = fitted(skts.FCNRegressor)
+    head = est.net_.module_.network.head
     maps = class_activation_maps(est, X)
-    bias = est.net_.module_.head.bias.item() * est.target_scale_ + est.target_mean_
+    bias = head.bias.item() * est.target_scale_ + est.target_mean_
     np.testing.assert_allclose(maps.mean(axis=1) + bias, est.predict(X), rtol=1e-4, atol=1e-4)
 
 

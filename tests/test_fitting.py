@@ -121,13 +121,14 @@ class TestFailureLeavesNothing:
         y = np.arange(40) % 2
         est = small(cls, max_epochs=2, warm_start=warm_start).fit(X, y)
         before, attributes = est.predict(X), set(vars(est))
-        fitted = {"warm_start": warm_start, "callbacks": None, "normalize": None}
+        fitted = {"warm_start": warm_start, "callbacks": None, "normalize": est.normalize}
         state = copy.deepcopy(est.net_.optimizer_.state_dict())
-        est.set_params(callbacks=[self.Failing()], normalize=None if warm_start else "series")
+        other = est.normalize if warm_start else "series"
+        est.set_params(callbacks=[self.Failing()], normalize=other)
         with pytest.raises(OSError, match="disk full"):
             est.fit(X, 1 - y)
         np.testing.assert_array_equal(est.predict(X), before)
-        est.set_params(normalize=None)
+        est.set_params(normalize=fitted["normalize"])
         with pytest.raises(OSError, match="disk full"):
             est.partial_fit(X, 1 - y)
         with pytest.raises(ValueError, match="inconsistent"):

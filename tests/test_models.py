@@ -17,7 +17,7 @@ from skts.layers import BatchNorm, ConvBlock, SameConv, SqueezeExcite, mean_over
 from skts.models import FCN, LSTMFCN, SequenceLSTM
 from skts.models.lstmfcn import AttentionCells, MultiheadCells, RecurrentCells
 from tests.networks import n_trainable, option_variants, seeded, without_gradient
-from tests.settings import small
+from tests.settings import is_ensemble, small
 
 VARIANTS = {
     "LSTM-FCN": {},
@@ -247,14 +247,14 @@ def test_forward_is_differentiable_in_every_trainable_parameter():
 def modules_of_the_package():
     """One of each kind and option: estimators' networks, forecasters', what is exported."""
     made = []
-    for name, cls in all_estimators("classifier"):  # regressors have the same networks
-        if "Ensemble" not in name:
+    for _, cls in all_estimators("classifier"):  # regressors have the same networks
+        if not is_ensemble(cls):
             variants = [{}, *option_variants(cls)]
             made += [small(cls, **options)._network(2, 20, 3) for options in variants]
     baseline = fitted_baseline(None, *np.zeros((2, 1, 4)), 1)
     made.append(BaselinePlusNetwork(SequenceLSTM(1, 1), baseline, None))
     members = [small(c, max_epochs=1) for c in (skts.FCNClassifier, skts.FCNRegressor)]
-    made.append(DeployedEnsemble([m.fit(np.eye(4), [0, 1, 0, 1]) for m in members]))
+    made.append(DeployedEnsemble([m.fit(np.eye(4), [0, 1, 0, 1]) for m in members], None))
     made.append(RecurrentLayers(nn.LSTM(2, 3, batch_first=True)))
     return [m for network in made for m in network.modules() if type(m) in OWN_KINDS]
 

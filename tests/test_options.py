@@ -46,13 +46,13 @@ OF_TYPE = {
     Mapping[typing.Any, float]: [{"a": 1.5, 0: 2}, types.MappingProxyType({"b": 0.5})],
     Callbacks: [[EarlyStopping()], (EarlyStopping,), [("stop", EarlyStopping)]],
     list[tuple[str, BaseEstimator]]: [[("a", FCNClassifier())], [("b", FCNRegressor())]],
-    Sequence[float]: [(0.5, 1), [0, 2.5]],
+    Sequence[float]: [(0.5, 1), [0, 2.5], (1.5,)],
     BaseEstimator: [FCNClassifier(), FCNRegressor(), LogisticRegression()],
 }
 #: Of types that no option has.
 OF_NONE = [
     *(object(), object, torch.nn.Linear, print, 1j, b"cpu", {1}, np.ones(3, dtype=int)),
-    *((1.5,), ["8"], [None], [print], ("stop", EarlyStopping), {"a": "b"}, float("nan"), "no such"),
+    *(["8"], [None], [print], ("stop", EarlyStopping), {"a": "b"}, float("nan"), "no such"),
 ]
 
 

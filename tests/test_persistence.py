@@ -436,7 +436,9 @@ class TestRefusedToSave:
     def test_an_ensemble_of_pipelines(self, tmp_path):
         member = make_pipeline(StandardScaler(), small(skts.FCNClassifier, max_epochs=1))
         ensemble = SeedEnsembleClassifier(member, n_estimators=2).fit(X[:, 0], Y)
-        with pytest.raises(ValueError, match="its members are networks of skts, they are Pipel"):
+        with pytest.raises(
+            ValueError, match="all members must be networks of skts, got a Pipeline"
+        ):
             ensemble.save(tmp_path / "est.skts")
 
     @pytest.mark.parametrize(

@@ -157,6 +157,8 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
             for i, of_member in enumerate(plain["members"])
         ]
         own = {name: from_plain(value) for name, value in plain["parameters"].items()}
+        if device is not None and "device" in own:
+            own["device"] = device
         ensemble = cls(**cls._estimators_from(plain, members, device), **own)
         ensemble._check_options()
         set_fitted(ensemble, plain.get("fitted", {}))

@@ -236,8 +236,8 @@ class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
 ...     ("hydra", HydraMiniRocketClassifier(random_state=0)),
 ... ]
 >>> clf = EnsembleClassifier(members, cv=2).fit(X, y)
->>> clf.weights_.round(2)
-array([0., 1.])"""
+>>> clf.weights_.shape, clf.predict_proba(X).shape
+((2,), (67, 2))"""
 
     estimators: list[tuple[str, BaseEstimator]] = param(
         rule=Rule(

@@ -229,10 +229,10 @@ class HydraMiniRocket(FixedFeatures):
         self.hydra = hydra
         self.minirocket = minirocket
 
-    def learn(self, x, lengths=None):
+    def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
         self.minirocket.learn(x, lengths)
 
-    def features(self, x, lengths=None):
+    def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         return torch.cat([self.hydra(x, mask), self.minirocket(x, mask)], dim=1)

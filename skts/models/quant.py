@@ -83,7 +83,7 @@ class QuantRidge(FixedFeatures):
         self.n_timepoints = n_timepoints
         self.n_quantiles = n_quantiles
 
-    def features(self, x, lengths=None):
+    def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         found = []

@@ -113,13 +113,22 @@ class Persistent(Storable):
         check_format("what skops read", header)
         weights = {name: torch.as_tensor(array) for name, array in state["weights"].items()}
         with later_version_named("what skops read", header):
-            plain, device = header["estimator"], None
+            plain = header["estimator"]
             try:
-                resolve_device(plain.get("estimator", plain["parameters"])["device"])
+                for device in _devices(plain):
+                    resolve_device(device)
+                device = None
             except ValueError as error:
                 warnings.warn(f"{error} It goes to the CPU.", RuntimeWarning, stacklevel=3)
                 device = "cpu"  # skops.io.load cannot be told another
             vars(self).update(vars(self._restored(plain, weights, device)))
+
+
+def _devices(plain):
+    """The option `device` of a stored estimator, or of those that a stored ensemble holds."""
+    held = [options for _, options in plain.get("estimators", ())]
+    held += [plain["estimator"]] if "estimator" in plain else []
+    return [options["device"] for options in held or [plain["parameters"]]]
 
 
 @torch_defaults()

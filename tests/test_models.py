@@ -13,7 +13,15 @@ from skts.discovery import all_estimators
 from skts.export.export import DeployedEnsemble
 from skts.export.operators import RecurrentLayers
 from skts.forecasting.baseline import BaselinePlusNetwork, fitted_baseline
-from skts.layers import BatchNorm, ConvBlock, SameConv, SqueezeExcite, mean_over_time
+from skts.layers import (
+    REPRESENTATIONS,
+    BatchNorm,
+    ConvBlock,
+    Reading,
+    SameConv,
+    SqueezeExcite,
+    mean_over_time,
+)
 from skts.models import FCN, LSTMFCN, SequenceLSTM
 from skts.models.lstmfcn import AttentionCells, MultiheadCells, RecurrentCells
 from tests.networks import n_trainable, option_variants, seeded, without_gradient
@@ -256,6 +264,7 @@ def modules_of_the_package():
     members = [small(c, max_epochs=1) for c in (skts.FCNClassifier, skts.FCNRegressor)]
     made.append(DeployedEnsemble([m.fit(np.eye(4), [0, 1, 0, 1]) for m in members], None))
     made.append(RecurrentLayers(nn.LSTM(2, 3, batch_first=True)))
+    made += [Reading(nn.Identity(), make(20), ([0], [1])) for make in REPRESENTATIONS.values()]
     return [m for network in made for m in network.modules() if type(m) in OWN_KINDS]
 
 

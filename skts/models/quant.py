@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skts.base import RidgeHeadClassifier, RidgeHeadRegressor
-from skts.layers import FixedFeatures, amplitudes, masked, padding_mask
+from skts.layers import FixedFeatures, amplitudes, masked, padding_mask, repr_of
 from skts.params import Params, integer, param
 
 SMOOTHED = 5  # time points over which the differences are averaged
@@ -80,8 +80,12 @@ class QuantRidge(FixedFeatures):
             (2 * 2**level - 1) * n for of_one in n_quantiles for level, n in enumerate(of_one)
         )
         super().__init__(n_channels * n_features, n_outputs)
-        self.n_timepoints = n_timepoints
+        self.n_timepoints, self.depth = n_timepoints, depth
+        self.quantile_divisor = quantile_divisor
         self.n_quantiles = n_quantiles
+
+    def extra_repr(self):
+        return repr_of(self, "n_timepoints", "depth", "quantile_divisor")
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         mask = None if lengths is None else padding_mask(lengths, x.shape[2])

@@ -1,6 +1,6 @@
 """What regressors do besides."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,7 @@ from skts.training.train import draw_seed
 class NetworkRegressor(RegressorMixin, SeriesEstimator):
     """Abstract base of the regressors, however their network is trained."""
 
-    _fitted_attributes = (
+    _fitted_attributes: ClassVar[tuple] = (
         ("target_mean_, target_scale_ : float", "The network learns ``(y - mean) / scale``."),
     )
 

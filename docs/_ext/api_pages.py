@@ -10,8 +10,8 @@ import inspect
 import re
 from pathlib import Path
 
-from skts import ensemble
 from skts.discovery import KINDS, all_estimators, public_names
+from skts.ensemble import Ensemble
 
 INTRODUCTION = """\
 Made from the package itself: what :func:`skts.discovery.all_estimators` finds, and what modules
@@ -55,7 +55,7 @@ def write_pages(folder):
 
 def grouped_estimators():
     groups = {f"{kind.capitalize()}s": [cls for _, cls in all_estimators(kind)] for kind in KINDS}
-    of_many = [cls for _, cls in all_estimators() if cls.__module__ == ensemble.__name__]
+    of_many = [cls for _, cls in all_estimators() if issubclass(cls, Ensemble)]
     groups = {title: [cls for cls in g if cls not in of_many] for title, g in groups.items()}
     return groups | {"Ensembles": of_many}
 

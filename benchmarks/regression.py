@@ -72,6 +72,9 @@ def load(name, path):
     return [(series_of(X), np.asarray(y, dtype=float)) for X, y in parts]
 
 
+PEERS = ["ridge", "ROCKET (aeon)", "MultiRocket-Hydra (aeon)", "DrCIF (aeon)"]
+
+
 def flat(X):
     return X.reshape(len(X), -1)
 
@@ -93,9 +96,9 @@ def peers():
 
 
 def of_name(name):
-    if name in (found := peers()):
-        return found[name]
-    return functools.partial(_own, f"{name}Regressor")
+    if hasattr(skts, f"{name}Regressor"):
+        return functools.partial(_own, f"{name}Regressor")
+    return peers()[name]
 
 
 def _own(name, seed):
@@ -137,7 +140,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", choices=["train", "test"], default="train")
     parser.add_argument("--data", default=None, help="folder that holds ozone/eighthr.csv")
-    parser.add_argument("--models", nargs="+", default=[*peers(), *own])
+    parser.add_argument("--models", nargs="+", default=[*PEERS, *own])
     parser.add_argument("--sets", nargs="+", default=None)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--n-jobs", type=int, default=2)
@@ -147,11 +150,14 @@ def main():
     names = args.sets or names + (["Ozone"] if args.data else [])
     out = None if args.out is None else Path(args.out)
     lines = out.read_text().splitlines() if out is not None and out.exists() else []
-    made = {(row["set"], row["model"], row["part"]): row for row in map(json.loads, lines)}
+    made = {
+        (row["set"], row["model"], row["part"], len(row["errors"])): row
+        for row in map(json.loads, lines)
+    }
     for name in names:
         parts = parts_of(name, args.part, args.data)
         for model in args.models:
-            row = made.get((name, model, args.part))
+            row = made.get((name, model, args.part, args.seeds))
             if row is None:
                 found = Parallel(n_jobs=args.n_jobs)(
                     delayed(scored)(model, of_name(model), parts, seed)

@@ -1,10 +1,13 @@
 """Regressors know how far to trust their networks, and when to stop."""
 
+import threading
+
 import numpy as np
 import pytest
 
 import skts
 from skts.training.calibration import held_out_folds, range_with_margin, shrinkage_of
+from skts.training.callbacks import NoGain
 from skts.training.net import RegressorNet
 from tests.recording import X, Y
 from tests.settings import small
@@ -35,13 +38,13 @@ class TestShrinkage:
         found = shrinkage_of(2 * target + RNG.standard_normal(2000), target, np.ones(2000))
         assert found == pytest.approx(2 / 5, abs=0.02)
 
-    def test_a_weight_of_two_is_the_series_twice(self):
+    def test_series_of_little_weight_hardly_count(self):
         predictions, target = RNG.standard_normal((2, 50)) + RNG.standard_normal(50)
-        weight = RNG.integers(1, 3, 50)
-        twice = np.repeat(np.arange(50), weight)
-        once = shrinkage_of(predictions, target, weight.astype(float))
-        assert once == pytest.approx(
-            shrinkage_of(predictions[twice], target[twice], np.ones(len(twice))), abs=0.02
+        weight = np.where(np.arange(50) < 40, 1.0, 1e-9)
+        spoilt = np.where(weight == 1, predictions, -1000 * target)
+        expected = shrinkage_of(spoilt, target, weight)
+        assert expected == pytest.approx(
+            shrinkage_of(predictions[:40], target[:40], np.ones(40)), abs=0.05
         )
 
 
@@ -126,6 +129,48 @@ class TestRegressor:
         calibrated(NOISE, max_epochs=3, callbacks=[Count()])
         assert seen == [1, 2, 3]
 
+    def test_callbacks_need_not_be_copied(self):
+        class Locked(skts.training.callbacks.Callback):
+            def __init__(self):
+                self.lock = threading.Lock()
+
+        assert calibrated(TARGET, max_epochs=1, callbacks=[Locked()]).shrinkage_ is not None
+
+    def test_training_that_goes_on_is_not_calibrated(self):
+        reg = calibrated(TARGET, max_epochs=2, warm_start=True)
+        assert reg.shrinkage_ is not None
+        assert reg.fit(X, TARGET).shrinkage_ is None
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"fine_tune_rounds": 2}, {"early_stopping_patience": 2}, {"restore_best": "train_loss"}],
+    )
+    def test_other_ends_of_training_stay(self, options):
+        options |= {"max_epochs": 14, "first_cycle": 2, "target_loss": 1e-9}
+        n_epochs = [
+            len(calibrated(NOISE, calibration_folds=n, **options).history_) for n in (3, None)
+        ]
+        assert n_epochs[0] == n_epochs[1]
+
+    def test_the_held_out_loss_is_weighted_as_that_of_training(self):
+        seen = []
+
+        class Noted(NoGain):
+            def __init__(self, loss_of_zero):
+                super().__init__(loss_of_zero)
+                seen.append(loss_of_zero)
+
+        weight = np.ones(len(X))
+        weight[0] = 200.0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("skts.base.regressor.NoGain", Noted)
+            reg = small(skts.FCNRegressor, calibration_folds=3, max_epochs=1)
+            reg.fit(X, NOISE, sample_weight=weight)
+        target = (NOISE - reg.target_mean_) / reg.target_scale_
+        train, test = next(held_out_folds(len(X), 3, 0))
+        expected = (weight[test] / weight[train].mean() * target[test] ** 2).mean()
+        assert seen == [pytest.approx(expected, rel=1e-4)]
+
     def test_training_ends_where_another_cycle_gains_nothing(self):
         options = {"first_cycle": 2, "max_epochs": 14}
         assert len(calibrated(NOISE, **options).history_) == 2
@@ -133,7 +178,8 @@ class TestRegressor:
 
     def test_resumes_after_an_interrupt(self, tmp_path, monkeypatch):
         options = {"max_epochs": 4, "checkpoint_dir": str(tmp_path), "device": "cpu"}
-        whole = calibrated(NOISE, **options)
+        whole = calibrated(TARGET, **options)
+        assert whole.shrinkage_ > 0
         calls = []
 
         def interrupted(net, *args):
@@ -146,9 +192,9 @@ class TestRegressor:
         monkeypatch.setattr(RegressorNet, "fit_on", interrupted)
         reg = small(skts.FCNRegressor, calibration_folds=3, **options)
         with pytest.raises(KeyboardInterrupt):
-            reg.fit(X, NOISE)
+            reg.fit(X, TARGET)
         assert not hasattr(reg, "net_")
-        np.testing.assert_array_equal(reg.fit(X, NOISE).predict(X), whole.predict(X))
+        np.testing.assert_array_equal(reg.fit(X, TARGET).predict(X), whole.predict(X))
         assert list(tmp_path.iterdir()) == []
 
 

@@ -8,9 +8,10 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
 
 from skts import (
     EnsembleClassifier,
@@ -186,7 +187,8 @@ class TestWeighted:
         forest = RandomForestClassifier(n_estimators=20, random_state=0)
         ensemble = EnsembleClassifier([("forest", forest), ("again", forest)], cv=3).fit(X, Y)
         np.testing.assert_allclose(ensemble.weights_, [0.5, 0.5])
-        held_out = cross_val_predict(forest, X, Y, cv=3, method="predict_proba")
+        folds = StratifiedKFold(3, shuffle=True, random_state=0)
+        held_out = cross_val_predict(forest, X, Y, cv=folds, method="predict_proba")
         of_label = held_out[np.arange(len(Y)), np.searchsorted(ensemble.classes_, Y)]
         loss = -np.log((len(Y) * of_label + 0.5) / (len(Y) + 1)).mean()
         hydra = small(HydraMiniRocketClassifier)
@@ -213,7 +215,9 @@ class TestWeighted:
         search = GridSearchCV(
             EnsembleClassifier(self.members(), weights=None), {"fcn__max_epochs": [1, 2]}, cv=2
         )
-        assert search.fit(X[:30], Y[:30]).best_params_["fcn__max_epochs"] in (1, 2)
+        search.fit(X[:30], Y[:30])
+        fcn, _ = search.best_estimator_.estimators_
+        assert len(fcn.history_) == search.best_params_["fcn__max_epochs"]
 
     def test_takes_lists_of_unequal_series_and_weights(self):
         series = [x[: 20 + i % 3] for i, x in enumerate(X)]
@@ -230,8 +234,8 @@ class TestWeighted:
             ({"estimators": [FCNClassifier()]}, "estimators of EnsembleClassifier must be a list"),
             ({"estimators": [("a", FCNRegressor())]}, "must be a list of"),
             ({"estimators": [("a", FCNClassifier()), ("a", FCNClassifier())]}, "not unique"),
-            ({"weights": [1.0]}, "one for each of the 2 estimators, got 1"),
-            ({"weights": [0.0, 0.0]}, "one at least above 0"),
+            ({"weights": [1.0]}, "one entry for each of the 2 estimators, got 1"),
+            ({"weights": [0.0, 0.0]}, "at least one above 0"),
             ({"weights": "loss"}, "weights of EnsembleClassifier must be"),
         ],
     )
@@ -239,12 +243,36 @@ class TestWeighted:
         with pytest.raises(ValueError, match=message):
             EnsembleClassifier(**({"estimators": self.members()} | options)).fit(X, Y)
 
-    def test_a_table_with_rows_that_are_no_series_cannot_be_cross_validated(self):
+    def test_a_frame_with_a_row_for_each_time_point_is_cross_validated(self):
         index = pd.MultiIndex.from_product([range(len(X)), range(X.shape[1])])
         frame = pd.DataFrame({"c": X.ravel()}, index=index)
-        with pytest.raises(ValueError, match="as many rows as y has series"):
-            EnsembleClassifier(self.members(max_epochs=1)).fit(frame, Y)
-        EnsembleClassifier(self.members(max_epochs=1), weights=None).fit(frame, Y)
+        clf = EnsembleClassifier(self.members(max_epochs=1), cv=2).fit(frame, Y)
+        same = EnsembleClassifier(self.members(max_epochs=1), cv=2).fit(X, Y)
+        np.testing.assert_allclose(clf.weights_, same.weights_, atol=1e-6)
+
+    def test_what_cannot_be_cross_validated_is_told_ahead_of_training(self):
+        clf = EnsembleClassifier(self.members(callbacks=[Callback]))
+        alone = np.where(np.arange(len(Y)) == 0, "alone", "others")
+        with pytest.raises(ValueError, match="class 'alone' has one series.*weights=None"):
+            clf.fit(X, alone)
+        weight = (Y[0] == Y) | (np.arange(len(Y)) == np.flatnonzero(Y[0] != Y)[0])
+        with pytest.raises(ValueError, match="has one series, too few"):
+            clf.fit(X, Y, sample_weight=weight.astype(float))
+        with pytest.raises(ValueError, match="2 series are too few.*change cv=5"):
+            EnsembleRegressor([("a", DummyRegressor()), ("b", DummyRegressor())]).fit(X[:2], [1, 2])
+
+    def test_series_of_weight_0_are_not_there(self):
+        weight = (np.arange(len(X)) < 30).astype(float)
+        members = self.members(max_epochs=2)
+        clf = EnsembleClassifier(members, cv=2).fit(X, Y, sample_weight=weight)
+        same = EnsembleClassifier(members, cv=2).fit(X[:30], Y[:30])
+        np.testing.assert_allclose(clf.weights_, same.weights_, rtol=1e-3)
+
+    @pytest.mark.parametrize("scale", [1e200, 1e-200])
+    def test_magnitudes_of_the_target(self, scale):
+        y = np.where(Y[0] == Y, 1.0, 3.0) * scale
+        members = [("mean", DummyRegressor()), ("hydra", small(HydraMiniRocketRegressor))]
+        assert EnsembleRegressor(members, cv=2).fit(X, y).weights_[1] > 0.99
 
     def test_a_failure_leaves_the_ensemble_as_it_was(self):
         clf = EnsembleClassifier(self.members(max_epochs=1), cv=2).fit(X, Y)
@@ -276,6 +304,17 @@ class TestMultiView:
             assert member.class_weight == "balanced"
             assert (member.missing, member.normalize) == ("interpolate", "series")
         assert len({member.random_state for member in clf.estimators_}) == 5
+
+    def test_a_series_of_little_weight_counts_little(self):
+        weight = np.where(np.arange(len(X)) < 30, 1.0, 1e-9)
+        clf = small(MultiViewClassifier).fit(X, Y, sample_weight=weight)
+        losses = np.array([m.loo_loss_ for m in clf.estimators_])
+        np.testing.assert_allclose(clf.weights_, softmax(-3 * np.sqrt(30) * losses), rtol=1e-5)
+
+    def test_options_that_changed_since_fit_are_not_saved(self, tmp_path):
+        clf = small(MultiViewClassifier).fit(X, Y).set_params(normalize="series")
+        with pytest.raises(ValueError, match="'normalize'.*changed since fit"):
+            clf.save(tmp_path / "clf.skts")
 
     def test_regresses(self):
         y = np.where(Y[0] == Y, 1.0, 3.0)

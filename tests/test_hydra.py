@@ -180,7 +180,7 @@ class TestRidge:
             module = fitted.net_.module_
             scaled = module.scaling(module.features(series)).double().numpy()
         target = ((y - y.mean()) / y.std()).astype(np.float32)
-        weight, bias, _ = solved(scaled, target, np.ones(30), 1)
+        weight, bias, _ = solved(scaled, target, np.ones(30), 1, np.ones(30))
         expected = (scaled @ weight.T + bias)[:, 0] * y.std() + y.mean()
         np.testing.assert_allclose(fitted.predict(X + offset), expected, atol=0.02)
 
@@ -196,16 +196,26 @@ class TestRidge:
         rng = np.random.default_rng(0)
         decisions = rng.normal(size=(4000, 3))
         target = np.array([rng.choice(3, p=p) for p in softmax(2.5 * decisions, axis=1)])
-        found, _ = calibrated_scale(decisions, target, np.ones(4000))
+        found = calibrated_scale(decisions, target, np.ones(4000))
         assert abs(found - 2.5) < 0.15
 
     def test_classes_told_apart_without_an_error_are_not_certain(self):
         decisions = np.array([[1.0, -1.0], [-1.0, 1.0]] * 10)
-        scale, loss = calibrated_scale(decisions, np.array([0, 1] * 10), np.ones(20))
+        scale = calibrated_scale(decisions, np.array([0, 1] * 10), np.ones(20))
         sure = softmax(scale * decisions, axis=1).max(axis=1)
         np.testing.assert_allclose(sure, 20.5 / 21, atol=1e-3)
-        share = np.array([20.5, 0.5]) / 21
-        assert loss == pytest.approx(-(share * np.log(share)).sum(), abs=1e-4)
+
+    def test_weights_of_classes_do_not_count_in_the_loss(self):
+        rng = np.random.default_rng(0)
+        target = np.array([0] * 27 + [1] * 3)
+        features = rng.normal(size=(30, 4))
+        of_classes = np.where(target == 1, 9.0, 1.0)
+        losses = [solved(features, target, w, 2, np.ones(30))[2] for w in (np.ones(30), of_classes)]
+        assert losses[1] > losses[0]  # the balanced answers are worse for most series
+        X, y = rng.normal(size=(30, 20)), target
+        balanced = HydraMiniRocketClassifier(**SMALL, class_weight="balanced").fit(X, y)
+        halved = HydraMiniRocketClassifier(**SMALL, class_weight={0: 1.0, 1: 9.0}).fit(X, y)
+        assert balanced.loo_loss_ == pytest.approx(halved.loo_loss_)
 
     def test_the_loss_is_that_of_series_left_out(self):
         rng = np.random.default_rng(0)
@@ -217,7 +227,7 @@ class TestRidge:
             for j, alpha in enumerate(ALPHAS):
                 ridge = Ridge(alpha).fit(features[rest], target[rest], weights[rest])
                 errors[j, i] = ridge.predict(features[[i]])[0] - target[i]
-        *_, loss = solved(features, target, weights, 1)
+        *_, loss = solved(features, target, weights, 1, weights)
         least = np.average(errors**2, axis=1, weights=weights).min()
         assert loss == pytest.approx(least, rel=0.02)
 

@@ -102,6 +102,16 @@ class TestEstimators:
         (found,) = session.run(None, {"x": X[:, None].astype(np.float32)})
         np.testing.assert_allclose(found, reg.predict(X), rtol=1e-4, atol=1e-5)
 
+    def test_the_onnx_model_takes_any_length(self, name, tmp_path):
+        runtime = pytest.importorskip("onnxruntime")
+        clf = small(skts.FCNClassifier, representation=name).fit(X, Y)
+        skts.export_onnx(clf, tmp_path / "clf.onnx", dynamic_time=True)
+        session = runtime.InferenceSession(tmp_path / "clf.onnx")
+        for series in (X[:, :12], np.concatenate([X, X[:, :7]], axis=1)):
+            series = series[:, None].astype(np.float32)
+            (found,) = session.run(None, {"x": series})
+            np.testing.assert_allclose(found, clf.predict_proba(series), atol=1e-4)
+
     def test_attributions_are_those_of_the_series(self, name):
         pytest.importorskip("captum")
         clf = small(skts.FCNClassifier, representation=name).fit(X, Y)

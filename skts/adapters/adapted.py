@@ -85,7 +85,8 @@ def capability_tags(estimator, unequal_length):
     """What an estimator with its options takes; in the case of an ensemble, what its members do."""
     if isinstance(estimator, Ensemble):
         of_members = [capability_tags(m, unequal_length) for m in estimator._tagged_members()]
-        return {tag: all(of_one[tag] for of_one in of_members) for tag in of_members[0]}
+        tags = of_members[0] if of_members else {}  # of an option that `fit` refuses
+        return {tag: all(of_one[tag] for of_one in of_members) for tag in tags}
     is_ours = isinstance(estimator, SeriesEstimator)
     return {
         "capability:unequal_length": is_ours and estimator._lengths_read() in unequal_length,

@@ -1,5 +1,6 @@
 """What regressors do besides."""
 
+import copy
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -106,9 +107,16 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
         target_range = vars(self).get("target_range_")
         return super()._output_range() if target_range is None else target_range
 
+    @classmethod
+    def _restored(cls, plain, tensors, device):
+        estimator = super()._restored(plain, tensors, device)
+        for name in ("shrinkage_", "target_range_"):  # which files of earlier versions lack
+            vars(estimator).setdefault(name, None)
+        return estimator
+
     def _trained(self, data, previous, one_epoch):
         self.shrinkage_ = self.target_range_ = n_epochs = None
-        if self.calibration_folds is not None and not one_epoch:
+        if self.calibration_folds is not None and previous is None and not one_epoch:
             self.shrinkage_, n_epochs = self._cross_validated(data)
             standardised = np.array(range_with_margin(data.target), dtype=np.float64)
             low, high = standardised * self.target_scale_ + self.target_mean_
@@ -125,14 +133,14 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
             label = f"{type(self).__name__}, fold {i + 1}"
             held_out, stop, valid = data.rows(test), None, None
             if i == 0 and self._has_cycles():
-                weight = held_out.weight / held_out.weight.mean()
-                valid, stop = held_out, [NoGain(float((weight * held_out.target**2).mean()))]
-            of_fold = self._unfitted_copy(callbacks=stop, label=label)
+                weight = held_out.weight / data.weight[train].mean()  # as in the loss
+                valid, stop = held_out, NoGain(float((weight * held_out.target**2).mean()))
+            of_fold = self._unfitted_copy(callbacks=stop and [stop], label=label)
             net = GradientTrained._trained(
                 of_fold, data.rows(train), None, False, valid=valid, n_epochs=n_epochs
             )
-            if valid is not None:
-                n_epochs = len(net.history)
+            if stop is not None:
+                n_epochs = stop.ended_after_
             with torch_defaults(), out_of_memory_named(self._batch_size()):
                 series = held_out.dataset(net.device, self.memory_limit)
                 answers.append((test, net.predict_proba(series)[:, 0]))
@@ -147,11 +155,14 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
         return shrinkage, n_epochs
 
     def _has_cycles(self):
-        return self.lr_schedule == "one_cycle" and target_loss_of(self) is not None
+        chooses = self.early_stopping_patience, self.restore_best, self.fine_tune_rounds or None
+        is_one_cycle = self.lr_schedule == "one_cycle" and target_loss_of(self) is not None
+        return is_one_cycle and chooses == (None, None, None)
 
     def _unfitted_copy(self, *, callbacks, label):
         """The same options and shapes of input, for another training beside that of `fit`."""
-        copied = clone(self).set_params(callbacks=callbacks)
+        copied = copy.copy(self)  # callbacks may be what cannot be copied
+        copied = clone(copied.set_params(callbacks=None)).set_params(callbacks=callbacks)
         options = self.get_params(deep=False)
         learnt = {k: v for k, v in vars(self).items() if k not in options and k != "net_"}
         vars(copied).update(learnt, _progress_label=label)

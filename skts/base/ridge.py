@@ -14,6 +14,7 @@ class RidgeTrained(SeriesEstimator):
 
     def _trained(self, data, previous, one_epoch):
         seed = draw_seed(self.random_state)
+        given = each_once(data)
         data, _ = self._balanced(data, None, seed)
         data = each_once(data)
         if len(data.target) < 2:
@@ -21,8 +22,15 @@ class RidgeTrained(SeriesEstimator):
                 f"{type(self).__name__} uses leave-one-out validation: it needs at least 2 series "
                 f"of a weight above 0, got {len(data.target)} sample(s)"
             )
+        # weights of classes must not count in a loss that is compared with others'
+        kept = np.isin(given.chosen, data.chosen)
         net, self.loo_loss_ = train_by_ridge(
-            self, self._network_for(data), data, make_net=self._make_net, seed=seed
+            self,
+            self._network_for(data),
+            data,
+            make_net=self._make_net,
+            seed=seed,
+            loss_weight=given.weight[kept],
         )
         return net
 

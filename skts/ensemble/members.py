@@ -115,6 +115,7 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
         self._check_options()
         if sample_weight is not None:
             fit_params["sample_weight"] = sample_weight
+        self._check_weights_can_be_learnt(X, y, fit_params)
         members = self._unfitted_members()
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(member.fit)(X, y, **fit_params) for member in members
@@ -122,6 +123,9 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
         self._learn_weights(fitted, X, y, fit_params)
         self.estimators_ = fitted
         return self
+
+    def _check_weights_can_be_learnt(self, X, y, fit_params):
+        """Raise ValueError, ahead of training, where `_learn_weights` could not do its work."""
 
     def _learn_weights(self, fitted, X, y, fit_params):
         """Keep on self how much each of the fitted members counts."""
@@ -136,7 +140,8 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
         self._check_before_saving()
         members = [member._stored() for member in self.estimators_]
         own = self.get_params(deep=False).keys() - set(self._holds_estimators)
-        fitted = vars(self).keys() - self.get_params(deep=False).keys() - {"estimators_"}
+        learnt = vars(self).keys() - self.get_params(deep=False).keys() - {"estimators_"}
+        fitted = [name for name in learnt if name[0] != "_"]
         plain = {
             "class": type(self).__name__,
             "parameters": {name: to_plain(name, getattr(self, name)) for name in sorted(own)},

@@ -6,8 +6,9 @@ from skts.ensemble.members import ClassifierEnsemble, RegressorEnsemble, series_
 from skts.ensemble.weighted import (
     LikelihoodWeighted,
     loss_of_error,
-    n_of_weight,
+    n_effective,
     weights_by_likelihood,
+    weights_of_series,
 )
 from skts.models.hydra import (
     HydraMiniRocketClassifier,
@@ -32,12 +33,6 @@ class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
         "Discovery 38, 1958-2031."
     )
 
-    def _shared_options(self):
-        own = self.get_params(deep=False)
-        return {
-            name: value for name, value in own.items() if name not in ("n_jobs", "random_state")
-        }
-
     def _tagged_members(self):
         return [self._on_quantiles(missing=self.missing)]
 
@@ -54,9 +49,22 @@ class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
             del options[of_kernels]
         return [*on_kernels, self._on_quantiles(random_state=seeds[-1], **options)]
 
+    def _check_before_saving(self):
+        now = self._unfitted_members()
+        for member, fitted in zip(now, self.estimators_, strict=True):
+            differ = [
+                name
+                for name, value in member.get_params().items()
+                if name != "random_state" and repr(value) != repr(getattr(fitted, name))
+            ]
+            if differ:
+                raise ValueError(
+                    f"{differ} changed since fit: set them back before saving, or fit again"
+                )
+
     def _learn_weights(self, fitted, X, y, fit_params):
         losses = [self._loss(member.loo_loss_) for member in fitted]
-        self.weights_ = weights_by_likelihood(losses, n_of_weight(y, fit_params))
+        self.weights_ = weights_by_likelihood(losses, n_effective(weights_of_series(y, fit_params)))
 
 
 class MultiViewClassifier(ClassifierEnsemble, _MultiView, ClassParams):

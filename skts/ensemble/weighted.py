@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _check_method_params, _num_samples, column_or_1d
 
 from skts.base.ridge import RidgeTrained
 from skts.ensemble.members import ClassifierEnsemble, Ensemble, RegressorEnsemble
@@ -39,10 +40,16 @@ def weights_by_likelihood(losses, n):
     return softmax(-SHARPNESS * np.sqrt(n) * np.asarray(losses))
 
 
-def n_of_weight(y, fit_params):
-    """How many series have a weight above 0."""
+def weights_of_series(y, fit_params):
+    """The weight of each series, ones without `sample_weight`."""
     weight = fit_params.get("sample_weight")
-    return _num_samples(y) if weight is None else np.count_nonzero(weight)
+    return np.broadcast_to(1.0 if weight is None else np.asarray(weight, float), (len(y),))
+
+
+def n_effective(weight):
+    """How many series of one weight count as much as these (Kish)."""
+    peak = weight.max()
+    return (weight / peak).sum() ** 2 / np.square(weight / peak).sum()
 
 
 class LikelihoodWeighted(Ensemble):
@@ -82,7 +89,8 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
     cv: int = param(
         default=5,
         rule=integer(2),
-        doc="Number of folds, not shuffled; stratified for classifiers. Shuffle sorted series.",
+        doc="Number of folds, shuffled; for classifiers stratified, and at most as many as the "
+        "smallest class has series.",
     )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -132,7 +140,7 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
 
     def _learn_weights(self, fitted, X, y, fit_params):
         n = len(fitted)
-        if self.weights is None:
+        if self.weights is None or n == 1:
             self.weights_ = np.full(n, 1 / n)
         elif isinstance(self.weights, str):
             self.weights_ = self._likelihood_weights(fitted, X, y, fit_params)
@@ -140,19 +148,34 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
             weights = np.asarray(self.weights, dtype=float)
             self.weights_ = weights / weights.sum()
 
-    def _likelihood_weights(self, fitted, X, y, fit_params):
-        y = np.asarray(y)
-        weight = fit_params.get("sample_weight")
-        weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
-        validated = [i for i, m in enumerate(fitted) if not isinstance(m, RidgeTrained)]
-        if validated and _num_samples(X) != len(y):
+    def _check_weights_can_be_learnt(self, X, y, fit_params):
+        members = [(n, m) for n, m in self.estimators if not isinstance(m, RidgeTrained)]
+        if self.weights != "likelihood" or not members or len(self.estimators) == 1:
+            return
+        y = column_or_1d(_as_numpy(y))
+        remedy = f"which {members[0][0]} needs: set weights=None, or change cv={self.cv}"
+        if _num_samples(_by_series(X)) != len(y):
             raise ValueError(
-                f"cross-validation of members needs a row of X for each label, got "
-                f"{_num_samples(X)} rows for {len(y)}: pass X as (n, C, T) or a list of series, or "
-                "set weights"
+                "X must have a row or an entry for each label in cross-validation, got "
+                f"{_num_samples(X)} for {len(y)}. Pass X as (n, C, T) or a list of series, or set "
+                "weights=None"
             )
-        cv = check_cv(self.cv, y, classifier=is_classifier(self))
-        folds = list(cv.split(np.zeros(len(y)), y)) if validated else []
+        kept = weights_of_series(y, fit_params) > 0
+        if is_classifier(self):
+            labels, counts = np.unique(y[kept], return_counts=True)
+            if counts.min() < 2:
+                raise ValueError(
+                    f"class {labels.tolist()[counts.argmin()]!r} has one series, too few for the "
+                    f"cross-validation {remedy}"
+                )
+        elif kept.sum() < self.cv:
+            raise ValueError(f"{kept.sum()} series are too few for the cross-validation {remedy}")
+
+    def _likelihood_weights(self, fitted, X, y, fit_params):
+        X, y = _by_series(X), column_or_1d(_as_numpy(y))
+        weight = weights_of_series(y, fit_params)
+        validated = [i for i, m in enumerate(fitted) if not isinstance(m, RidgeTrained)]
+        folds = list(self._folds(y, weight)) if validated else []
         calls = [(i, train, test) for i in validated for train, test in folds]
         answers = Parallel(n_jobs=self.n_jobs)(
             delayed(_held_out)(self.estimators[i][1], self._method, X, y, train, test, fit_params)
@@ -166,7 +189,16 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
             pairs = zip(calls, answers, strict=True)
             own = [(test, answer) for (j, _, test), answer in pairs if j == i]
             losses.append(self._held_out_loss(own, member, y, weight))
-        return weights_by_likelihood(losses, n_of_weight(y, fit_params))
+        return weights_by_likelihood(losses, n_effective(weight))
+
+    def _folds(self, y, weight):
+        """Rows to train on and rows held out; series of weight 0 are in neither."""
+        (rows,) = np.nonzero(weight)
+        y, n_folds, make = y[rows], self.cv, KFold
+        if is_classifier(self):
+            n_folds, make = min(n_folds, np.unique(y, return_counts=True)[1].min()), StratifiedKFold
+        folds = make(n_folds, shuffle=True, random_state=0).split(rows, y)
+        return ((rows[train], rows[test]) for train, test in folds)
 
     def _check_before_saving(self):
         now = [type(member) for _, member in self.estimators]
@@ -192,15 +224,22 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         return {"estimators": found}
 
 
+def _as_numpy(y):
+    return np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+
+
+def _by_series(X):
+    """A frame with a row for each time point as a list of frames; all else as it is."""
+    if isinstance(X, pd.DataFrame) and X.index.nlevels > 1:
+        levels = list(range(X.index.nlevels - 1))
+        return [frame.droplevel(levels) for _, frame in X.groupby(level=levels, sort=False)]
+    return X
+
+
 def _held_out(estimator, method, X, y, train, test, fit_params):
     """Fitted on some of the series, the labels of its answers and its answers for the others."""
-    rows = {
-        name: _safe_indexing(value, train)
-        if value is not None and _num_samples(value) == len(y)
-        else value
-        for name, value in fit_params.items()
-    }
-    member = clone(estimator).fit(_safe_indexing(X, train), y[train], **rows)
+    own = _check_method_params(X, fit_params, indices=train)
+    member = clone(estimator).fit(_safe_indexing(X, train), y[train], **own)
     return getattr(member, "classes_", None), getattr(member, method)(_safe_indexing(X, test))
 
 
@@ -252,13 +291,14 @@ class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
     _loss = staticmethod(float)
 
     def _held_out_loss(self, answers, member, y, weight):
-        probabilities = np.zeros((len(y), len(member.classes_)))
+        n_classes = len(member.classes_)
+        probabilities = np.full((len(y), n_classes), 1 / n_classes)
         for test, (classes, found) in answers:
             probabilities[np.ix_(test, np.searchsorted(member.classes_, classes))] = found
         target = np.searchsorted(member.classes_, y)
-        n, n_classes = probabilities.shape
+        n = np.count_nonzero(weight)
         # a probability of 0 must not cost without limit
-        smoothed = (n * probabilities[np.arange(n), target] + 1 / n_classes) / (n + 1)
+        smoothed = (n * probabilities[np.arange(len(y)), target] + 1 / n_classes) / (n + 1)
         return -np.average(np.log(smoothed), weights=weight)
 
 
@@ -295,9 +335,12 @@ class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
     _loss = staticmethod(loss_of_error)
 
     def _held_out_loss(self, answers, member, y, weight):
-        predictions = np.zeros(len(y))
+        y = np.asarray(y, dtype=float)
+        predictions = y.copy()  # where the weight is 0 nothing is held out
         for test, (_, found) in answers:
             predictions[test] = found
+        peak = np.abs(y).max() or 1.0  # squares of the largest numbers would overflow
+        y, predictions = y / peak, predictions / peak
         mean = np.average(y, weights=weight)
         scale = np.average((y - mean) ** 2, weights=weight) or 1.0
         return self._loss(np.average((predictions - y) ** 2, weights=weight) / scale)

@@ -105,7 +105,7 @@ def export_onnx(
 
     Parameters
     ----------
-    estimator : classifier, regressor or seed ensemble of skts
+    estimator : classifier, regressor or ensemble of skts
         Fitted.
     path : str or path
         An existing file is replaced, once all is written, and keeps its mode.

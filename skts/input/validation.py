@@ -34,9 +34,9 @@ class InputOptions(NamedTuple):
 
     missing: str
     normalize: str | None
-    representation: str | None
     lengths: str
     min_timepoints: int
+    representation: str | None = None  # behind the others, which earlier pickles have
 
 
 def input_options(estimator):
@@ -44,9 +44,9 @@ def input_options(estimator):
     return InputOptions(
         estimator.missing,
         estimator.normalize,
-        estimator.representation,
         estimator._lengths_read(),
         estimator._least_timepoints(),
+        estimator.representation,
     )
 
 

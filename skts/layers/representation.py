@@ -90,9 +90,8 @@ def amplitudes(x, lengths, n):
     """
     centred, _ = centred_in_time(x, lengths)
     # at these frequencies a series is the sum of its stretches of n time points
-    stretches = -(-x.shape[2] // n)
-    folded = F.pad(centred, (0, stretches * n - x.shape[2]))
-    folded = folded.unflatten(2, (stretches, n)).sum(dim=2)
+    place = torch.arange(x.shape[2], device=x.device) % n
+    folded = centred.new_zeros((*x.shape[:2], n)).index_add(2, place, centred)
     return torch.fft.rfft(folded)[:, :, 1:].abs()
 
 

@@ -228,6 +228,7 @@ class NoGain(Callback):
         self.loss_of_zero = loss_of_zero
 
     def on_train_begin(self, net, **kwargs):
+        self.ended_after_ = None  # epochs, where it ended training
         (schedule,) = (c for _, c in net.callbacks_ if isinstance(c, OneCycle))
         lengths = cycle_lengths(net.max_epochs, schedule.first_cycle)
         self.ends_ = np.cumsum(lengths).tolist()
@@ -239,6 +240,7 @@ class NoGain(Callback):
         n_before = [0, *self.ends_][self.ends_.index(n_done)]
         before = net.history[n_before - 1, "valid_loss"] if n_before else self.loss_of_zero
         if net.history[-1, "valid_loss"] > (1 - LEAST_GAIN) * before:
+            self.ended_after_ = n_done
             raise KeyboardInterrupt(f"held-out loss fell by less than {LEAST_GAIN:.0%}")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+from sklearn import config_context
 
 from skts.device import out_of_memory_named, resolve_device, seeded, torch_defaults
 from skts.input.validation import check_finite
@@ -21,7 +22,7 @@ LOG_SCALES = (-10.0, 5.0)
 
 
 @torch_defaults()
-def train_by_ridge(options, network, data, *, make_net, seed):
+def train_by_ridge(options, network, data, *, make_net, seed, loss_weight):
     """The fitted skorch net around skts.layers.FixedFeatures, and its loss on series left out.
 
     The ridge penalty minimises the leave-one-out squared error (Golub, Heath and Wahba, 1979). The
@@ -38,6 +39,8 @@ def train_by_ridge(options, network, data, *, make_net, seed):
     make_net : callable
         Puts a skts.training.net.SeriesNet around the network.
     seed : int
+    loss_weight : ndarray of shape (n,)
+        Weight of each series in the loss that is returned.
     """
     device = resolve_device(options.device)
     with out_of_memory_named(), seeded(seed, device), kept_memory():
@@ -60,7 +63,9 @@ def train_by_ridge(options, network, data, *, make_net, seed):
     scale = scale_of(features, mean, weights)
     features -= mean
     features /= scale
-    weight, bias, loss = solved(features, data.target, weights, fixed.head.out_features)
+    weight, bias, loss = solved(
+        features, data.target, weights, fixed.head.out_features, loss_weight
+    )
     with torch.no_grad():
         for tensor, values in (
             (fixed.scaling.mean, mean),
@@ -80,11 +85,11 @@ def fixed_and_read(net, x):
     return module, (inputs["x"], inputs.get("lengths"))
 
 
-def solved(features, target, weights, n_outputs):
+def solved(features, target, weights, n_outputs, loss_weight):
     """Weight and bias of the ridge regression, and the loss of its leave-one-out predictions.
 
     Of class indices they are those of calibrated logits, and the loss is the log loss; of numbers
-    it is the mean squared error.
+    it is the mean squared error. `loss_weight` weighs the series in it.
     """
     from sklearn.linear_model import RidgeCV  # heavy, and import skts would wait for it
 
@@ -92,13 +97,16 @@ def solved(features, target, weights, n_outputs):
     targets = 2.0 * np.eye(n_outputs)[target] - 1 if is_classes else target[:, None]
 
     ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
-    ridge.fit(features, targets, sample_weight=weights)
+    with config_context(enable_metadata_routing=False):  # the user's, which asks for requests
+        ridge.fit(features, targets, sample_weight=weights)
     weight, bias = np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
     best = ALPHAS.index(ridge.alpha_)
     left_out = ridge.cv_results_.reshape(len(features), n_outputs, -1)[:, :, best]
     if not is_classes:
-        return weight, bias, float(np.average((left_out[:, 0] - target) ** 2, weights=weights))
-    sharpness, loss = calibrated_scale(left_out, target, weights)
+        return weight, bias, float(np.average((left_out[:, 0] - target) ** 2, weights=loss_weight))
+    sharpness = calibrated_scale(left_out, target, weights)
+    log_probabilities = log_softmax(sharpness * left_out, axis=1)
+    loss = float(smoothed_log_loss(log_probabilities, target, loss_weight))
     return sharpness * weight, sharpness * bias, loss
 
 
@@ -129,14 +137,13 @@ def scale_of(features, mean, weights):
 
 
 def calibrated_scale(decisions, target, weights):
-    """The inverse temperature that minimises the log loss of leave-one-out decisions; that loss."""
+    """The inverse temperature that minimises the log loss of leave-one-out decisions."""
 
     def loss(log_scale):
         log_probabilities = log_softmax(np.exp(log_scale) * decisions, axis=1)
         return smoothed_log_loss(log_probabilities, target, weights)
 
-    best = minimize_scalar(loss, bounds=LOG_SCALES, method="bounded")
-    return float(np.exp(best.x)), float(best.fun)
+    return float(np.exp(minimize_scalar(loss, bounds=LOG_SCALES, method="bounded").x))
 
 
 def smoothed_log_loss(log_probabilities, target, weights):

@@ -208,7 +208,7 @@ def train(
         data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
         if options.checkpoint_dir is not None:
             checkpoint = Checkpoint(
-                _checkpoint_file(options, network, device, data, valid, seed, previous)
+                _checkpoint_file(options, network, device, data, valid, seed, previous, n_epochs)
             )
             callbacks.append(("checkpoint", checkpoint))
     with out_of_memory_named(options.batch_size), seeded(seed, device), switched:
@@ -243,7 +243,7 @@ def _process_switched(device):
         yield
 
 
-def _checkpoint_file(options, network, device, data, valid, seed, previous):
+def _checkpoint_file(options, network, device, data, valid, seed, previous, n_epochs):
     """The file of this training alone, in a folder that is made where it is not there."""
     different = {"checkpoint_dir", "random_state", "verbose", "device", "precision"}
     different.add("callbacks")  # the user has none, and the package's own say what data they need
@@ -256,7 +256,7 @@ def _checkpoint_file(options, network, device, data, valid, seed, previous):
     shapes = [(name, [*shape]) for name, shape in shapes_of(network).items()]
     place = [device.type, str(autocast_dtype(options.precision, device, options._fast_in_bfloat16))]
     versions = [__version__, torch.__version__]
-    what = [cls.__module__, cls.__qualname__, parameters, shapes, seed, *place, *versions]
+    what = [cls.__module__, cls.__qualname__, parameters, shapes, seed, n_epochs, *place, *versions]
     digest = hashlib.sha256(json.dumps(what).encode())
     arrays = [array for part in (data, valid) if part is not None for array in part.arrays()]
     if previous is not None:

@@ -19,7 +19,7 @@ from skts.adapters import to_sktime
 from skts.datasets import load_ucr_parts
 from skts.export import exported_program
 from skts.export.export import json_labels
-from tests.settings import discovered, is_classifier_class, small
+from tests.settings import discovered, is_classifier_class, is_ensemble, small
 from tests.test_persistence import size_limit  # noqa: F401 (a fixture)
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
@@ -35,7 +35,7 @@ ALL_IN_FULL = discovered(quick=lambda cls: cls.__name__ in FEW)
 OF_ONE_IN_QUICK = [
     p
     for p in discovered(quick=lambda cls: cls.__name__ == "ALSTMClassifier")
-    if "Ensemble" not in p.id
+    if not is_ensemble(p.values[0])
 ]
 
 

@@ -176,6 +176,7 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         weight = weights_of_series(y, fit_params)
         validated = [i for i, m in enumerate(fitted) if not isinstance(m, RidgeTrained)]
         folds = list(self._folds(y, weight)) if validated else []
+        fit_params = {name: _by_series(value) for name, value in fit_params.items()}
         calls = [(i, train, test) for i in validated for train, test in folds]
         answers = Parallel(n_jobs=self.n_jobs)(
             delayed(_held_out)(self.estimators[i][1], self._method, X, y, train, test, fit_params)
@@ -229,7 +230,12 @@ def _as_numpy(y):
 
 
 def _by_series(X):
-    """A frame with a row for each time point as a list of frames; all else as it is."""
+    """What can be indexed series by series.
+
+    A frame with a row for each time point becomes a list of frames.
+    """
+    if not hasattr(X, "__getitem__") and hasattr(X, "__array__"):
+        return np.asarray(X)
     if isinstance(X, pd.DataFrame) and X.index.nlevels > 1:
         levels = list(range(X.index.nlevels - 1))
         return [frame.droplevel(levels) for _, frame in X.groupby(level=levels, sort=False)]

@@ -129,7 +129,8 @@ class QuantRidge(FixedFeatures):
         inside, counts = inside[:, None], (behind - first)[:, None, :, None]
         mean = (values * inside).sum(dim=3, keepdim=True) / counts
         ordered = values.masked_fill(~inside, torch.inf).sort(dim=3).values
-        share = torch.linspace(0, 1, n, device=x.device) if n > 1 else x.new_tensor([0.5])
+        share = torch.linspace(0, 1, n, device=x.device)
+        share = share if n > 1 else share + 0.5
         place = (share * (counts - 1)).expand(*values.shape[:3], n)
         below, above = (ordered.gather(3, at.long()) for at in (place.floor(), place.ceil()))
         quantiles = torch.lerp(below, above, place.frac().to(x.dtype))

@@ -43,7 +43,7 @@ def weights_by_likelihood(losses, n):
 def weights_of_series(y, fit_params):
     """The weight of each series, ones without `sample_weight`."""
     weight = fit_params.get("sample_weight")
-    return np.broadcast_to(1.0 if weight is None else np.asarray(weight, float), (len(y),))
+    return np.broadcast_to(1.0 if weight is None else np.asarray(weight, float), _num_samples(y))
 
 
 def n_effective(weight):

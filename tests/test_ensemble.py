@@ -258,7 +258,7 @@ class TestWeighted:
         weight = (Y[0] == Y) | (np.arange(len(Y)) == np.flatnonzero(Y[0] != Y)[0])
         with pytest.raises(ValueError, match="has one series, too few"):
             clf.fit(X, Y, sample_weight=weight.astype(float))
-        with pytest.raises(ValueError, match="2 series are too few.*change cv=5"):
+        with pytest.raises(ValueError, match=r"2 sample\(s\) are too few.*change cv=5"):
             EnsembleRegressor([("a", DummyRegressor()), ("b", DummyRegressor())]).fit(X[:2], [1, 2])
 
     def test_series_of_weight_0_are_not_there(self):

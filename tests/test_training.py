@@ -43,7 +43,7 @@ class TestOptionsAreChecked:
             ("restore_best", True, "one of 'train_loss', 'valid_loss' or None"),
             ("recompute_norms", None, "a boolean"),
             ("normalize", "batch", "one of 'series', 'channel' or None"),
-            ("representation", "log", "'derivative', 'cumulative_sum', 'spectrum' or None"),
+            ("representation", "log", "one of 'derivative', 'cumulative_sum', 'spectrum' or None"),
             ("missing", "drop", "one of 'raise', 'interpolate'"),
             ("device", "cuda:01", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
             ("precision", "float16", "one of 'float32', 'bfloat16', 'auto'"),

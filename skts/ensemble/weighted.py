@@ -163,13 +163,15 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         kept = weights_of_series(y, fit_params) > 0
         if is_classifier(self):
             labels, counts = np.unique(y[kept], return_counts=True)
-            if counts.min() < 2:
+            if len(labels) > 1 and counts.min() < 2:  # one class alone the members refuse
                 raise ValueError(
                     f"class {labels.tolist()[counts.argmin()]!r} has one series, too few for the "
                     f"cross-validation {remedy}"
                 )
         elif kept.sum() < self.cv:
-            raise ValueError(f"{kept.sum()} series are too few for the cross-validation {remedy}")
+            raise ValueError(
+                f"{kept.sum()} sample(s) are too few for the cross-validation {remedy}"
+            )
 
     def _likelihood_weights(self, fitted, X, y, fit_params):
         X, y = _by_series(X), column_or_1d(_as_numpy(y))

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, column_or_1d
 
@@ -161,7 +162,10 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
                 "weights=None"
             )
         kept = weights_of_series(y, fit_params) > 0
+        if not kept.any():  # which the members refuse
+            return
         if is_classifier(self):
+            check_classification_targets(y)
             labels, counts = np.unique(y[kept], return_counts=True)
             if len(labels) > 1 and counts.min() < 2:  # one class alone the members refuse
                 raise ValueError(

@@ -311,6 +311,13 @@ class TestMultiView:
         losses = np.array([m.loo_loss_ for m in clf.estimators_])
         np.testing.assert_allclose(clf.weights_, softmax(-3 * np.sqrt(30) * losses), rtol=1e-5)
 
+    def test_saving_draws_nothing_from_a_random_state(self):
+        random_state = np.random.RandomState(0)
+        clf = small(MultiViewClassifier, random_state=random_state).fit(X, Y)
+        before = random_state.get_state()[2]
+        clf._check_before_saving()
+        assert random_state.get_state()[2] == before
+
     def test_options_that_changed_since_fit_are_not_saved(self, tmp_path):
         clf = small(MultiViewClassifier).fit(X, Y).set_params(normalize="series")
         with pytest.raises(ValueError, match="'normalize'.*changed since fit"):

@@ -100,7 +100,7 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
 (67,)"""
 
     def _output_scale(self):
-        shrinkage = vars(self).get("shrinkage_")  # files of older versions have none
+        shrinkage = vars(self).get("shrinkage_")  # pickles of older versions have none
         return self.target_scale_ if shrinkage is None else self.target_scale_ * shrinkage
 
     def _output_range(self):

@@ -14,12 +14,18 @@ from skts.base.classifier import ProbabilisticClassifier
 from skts.base.stored import PersistentNetwork
 from skts.params import INTEGER, Params, Rule, param
 from skts.persistence.files import from_plain, to_plain, with_prefix, without_prefix
-from skts.persistence.storable import Persistent, restored_from, set_fitted
+from skts.persistence.storable import Persistent, restored_from, set_fitted, with_parameters
 
 
 def series_of_seeds(seed, n):
     """`seed` and n - 1 more, which no other seed leads to but by chance."""
     return [seed, *map(int, np.random.SeedSequence(seed).generate_state(n - 1))]
+
+
+def unfitted_like(member, options, device):
+    """An unfitted estimator of the member's class with these plain options, on another device."""
+    unfitted = with_parameters(type(member), options)
+    return unfitted if device is None else unfitted.set_params(device=device)
 
 
 class Ensemble(Params, Persistent, BaseEstimator, ABC):
@@ -81,9 +87,9 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
             tags.input_tags.allow_nan = all(of_one.allow_nan for of_one in of_members)
         return tags
 
+    @abstractmethod
     def _tagged_members(self):
         """The members whose input is that of the ensemble."""
-        return self._unfitted_members()
 
     def fit(
         self,
@@ -132,10 +138,11 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
 
     def _stored(self):
         check_is_fitted(self)
-        if not all(isinstance(member, PersistentNetwork) for member in self.estimators_):
-            foreign = next(m for m in self.estimators_ if not isinstance(m, PersistentNetwork))
+        foreign = [m for m in self.estimators_ if not isinstance(m, PersistentNetwork)]
+        if foreign:
             raise ValueError(
-                f"cannot save: all members must be networks of skts, got a {type(foreign).__name__}"
+                "cannot save: all members must be networks of skts, got a "
+                f"{type(foreign[0]).__name__}"
             )
         self._check_before_saving()
         members = [member._stored() for member in self.estimators_]

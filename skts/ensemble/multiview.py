@@ -5,8 +5,6 @@ import dataclasses
 from skts.ensemble.members import ClassifierEnsemble, RegressorEnsemble, series_of_seeds
 from skts.ensemble.weighted import (
     LikelihoodWeighted,
-    loss_of_error,
-    n_effective,
     weights_by_likelihood,
     weights_of_series,
 )
@@ -17,6 +15,7 @@ from skts.models.hydra import (
 )
 from skts.models.quant import QuantRidgeClassifier, QuantRidgeRegressor
 from skts.training.options import ClassParams, InputParams, NetworkParams
+from skts.training.ridge import n_effective
 from skts.training.train import draw_seed
 
 #: What Hydra's and MiniRocket's kernels read.
@@ -37,7 +36,9 @@ class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
         return [self._on_quantiles(missing=self.missing)]
 
     def _unfitted_members(self):
-        seeds = series_of_seeds(draw_seed(self.random_state), len(VIEWS) + 1)
+        return self._members_of(series_of_seeds(draw_seed(self.random_state), len(VIEWS) + 1))
+
+    def _members_of(self, seeds):
         options = self.get_params(deep=False)
         for own in ("n_jobs", "random_state"):
             del options[own]
@@ -50,12 +51,13 @@ class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
         return [*on_kernels, self._on_quantiles(random_state=seeds[-1], **options)]
 
     def _check_before_saving(self):
-        now = self._unfitted_members()
+        # not new seeds, which would be drawn from a random state of the user's
+        now = self._members_of([member.random_state for member in self.estimators_])
         for member, fitted in zip(now, self.estimators_, strict=True):
             differ = [
                 name
                 for name, value in member.get_params().items()
-                if name != "random_state" and repr(value) != repr(getattr(fitted, name))
+                if repr(value) != repr(getattr(fitted, name))
             ]
             if differ:
                 raise ValueError(
@@ -63,7 +65,7 @@ class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
                 )
 
     def _learn_weights(self, fitted, X, y, fit_params):
-        losses = [self._loss(member.loo_loss_) for member in fitted]
+        losses = [self._loss_left_out(member) for member in fitted]
         self.weights_ = weights_by_likelihood(losses, n_effective(weights_of_series(y, fit_params)))
 
 
@@ -82,7 +84,6 @@ class MultiViewClassifier(ClassifierEnsemble, _MultiView, ClassParams):
 
     _on_kernels = HydraMiniRocketClassifier
     _on_quantiles = QuantRidgeClassifier
-    _loss = staticmethod(float)
     _example = """\
 >>> from skts import {name}
 >>> from skts.datasets import load_ucr
@@ -107,7 +108,6 @@ class MultiViewRegressor(RegressorEnsemble, _MultiView):
 
     _on_kernels = HydraMiniRocketRegressor
     _on_quantiles = QuantRidgeRegressor
-    _loss = staticmethod(loss_of_error)
     _example = """\
 >>> from skts import {name}
 >>> from skts.datasets import load_ucr

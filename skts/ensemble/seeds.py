@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING
 
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 
-from skts.ensemble.members import ClassifierEnsemble, Ensemble, RegressorEnsemble, series_of_seeds
+from skts.ensemble.members import (
+    ClassifierEnsemble,
+    Ensemble,
+    RegressorEnsemble,
+    series_of_seeds,
+    unfitted_like,
+)
 from skts.params import Rule, integer, param
-from skts.persistence.storable import plain_parameters, with_parameters
+from skts.persistence.storable import plain_parameters
 from skts.training.train import draw_seed
 
 
@@ -75,10 +81,7 @@ class _SeedEnsemble(Ensemble):
 
     @classmethod
     def _estimators_from(cls, plain, members, device):
-        member = with_parameters(type(members[0]), plain["estimator"])
-        if device is not None:
-            member.set_params(device=device)
-        return {"estimator": member}
+        return {"estimator": unfitted_like(members[0], plain["estimator"], device)}
 
 
 class SeedEnsembleClassifier(ClassifierEnsemble, _SeedEnsemble):

@@ -15,9 +15,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_method_params, _num_samples, column_or_1d
 
 from skts.base.ridge import RidgeTrained
-from skts.ensemble.members import ClassifierEnsemble, Ensemble, RegressorEnsemble
+from skts.ensemble.members import ClassifierEnsemble, Ensemble, RegressorEnsemble, unfitted_like
 from skts.params import Rule, integer, is_sequence, param, real
-from skts.persistence.storable import plain_parameters, with_parameters
+from skts.persistence.storable import plain_parameters
+from skts.training.ridge import n_effective
 
 #: How fast a member's weight falls with its loss; chosen by benchmarks/representations.py.
 SHARPNESS = 3.0
@@ -47,12 +48,6 @@ def weights_of_series(y, fit_params):
     return np.broadcast_to(1.0 if weight is None else np.asarray(weight, float), _num_samples(y))
 
 
-def n_effective(weight):
-    """How many series of one weight count as much as these (Kish)."""
-    peak = weight.max()
-    return (weight / peak).sum() ** 2 / np.square(weight / peak).sum()
-
-
 class LikelihoodWeighted(Ensemble):
     """Abstract base: members whose weights may be learnt from held-out training series."""
 
@@ -65,6 +60,10 @@ class LikelihoodWeighted(Ensemble):
 
     def _member_weights(self):
         return self.weights_
+
+    def _loss_left_out(self, member):
+        """Negative log likelihood per series of the leave-one-out predictions of a ridge member."""
+        return member.loo_loss_ if is_classifier(self) else loss_of_error(member.loo_loss_)
 
 
 class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
@@ -191,7 +190,7 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         losses = []
         for i, member in enumerate(fitted):
             if isinstance(member, RidgeTrained):
-                losses.append(self._loss(member.loo_loss_))
+                losses.append(self._loss_left_out(member))
                 continue
             pairs = zip(calls, answers, strict=True)
             own = [(test, answer) for (j, _, test), answer in pairs if j == i]
@@ -221,14 +220,8 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
 
     @classmethod
     def _estimators_from(cls, plain, members, device):
-        found = [
-            (name, with_parameters(type(member), options))
-            for member, (name, options) in zip(members, plain["estimators"], strict=True)
-        ]
-        if device is not None:
-            for _, member in found:
-                member.set_params(device=device)
-        return {"estimators": found}
+        named = zip(members, plain["estimators"], strict=True)
+        return {"estimators": [(n, unfitted_like(m, options, device)) for m, (n, options) in named]}
 
 
 def _as_numpy(y):
@@ -300,8 +293,6 @@ class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
         kw_only=False,
     )
 
-    _loss = staticmethod(float)
-
     def _held_out_loss(self, answers, member, y, weight):
         n_classes = len(member.classes_)
         probabilities = np.full((len(y), n_classes), 1 / n_classes)
@@ -344,8 +335,6 @@ class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
         kw_only=False,
     )
 
-    _loss = staticmethod(loss_of_error)
-
     def _held_out_loss(self, answers, member, y, weight):
         y = np.asarray(y, dtype=float)
         predictions = y.copy()  # where the weight is 0 nothing is held out
@@ -355,4 +344,4 @@ class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
         y, predictions = y / peak, predictions / peak
         mean = np.average(y, weights=weight)
         scale = np.average((y - mean) ** 2, weights=weight) or 1.0
-        return self._loss(np.average((predictions - y) ** 2, weights=weight) / scale)
+        return loss_of_error(np.average((predictions - y) ** 2, weights=weight) / scale)

@@ -36,6 +36,5 @@ from skts.layers.representation import (
     Derivative,
     Reading,
     Spectrum,
-    amplitudes,
     steps_of,
 )

@@ -79,20 +79,11 @@ class Spectrum(nn.Module):
         return repr_of(self, "n_timepoints")
 
     def forward(self, x, lengths=None):
-        return amplitudes(x, lengths, self.n_timepoints).log1p().to(x.dtype), None
-
-
-def amplitudes(x, lengths, n):
-    """Amplitudes at the frequencies 1 / n, 2 / n, ... of the series less their means.
-
-    Shape:
-        x (B, C, T), lengths (B,) or None -> (B, C, n // 2), float64
-    """
-    centred, _ = centred_in_time(x, lengths)
-    # at these frequencies a series is the sum of its stretches of n time points
-    place = torch.arange(x.shape[2], device=x.device) % n
-    folded = centred.new_zeros((*x.shape[:2], n)).index_add(2, place, centred)
-    return torch.fft.rfft(folded)[:, :, 1:].abs()
+        centred, _ = centred_in_time(x, lengths)
+        # at these frequencies a series is the sum of its stretches of n_timepoints
+        place = torch.arange(x.shape[2], device=x.device) % self.n_timepoints
+        folded = centred.new_zeros((*x.shape[:2], self.n_timepoints)).index_add(2, place, centred)
+        return torch.fft.rfft(folded)[:, :, 1:].abs().log1p().to(x.dtype), None
 
 
 def centred_in_time(x, lengths):

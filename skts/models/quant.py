@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skts.base import RidgeHeadClassifier, RidgeHeadRegressor
-from skts.layers import FixedFeatures, amplitudes, masked, padding_mask, repr_of
+from skts.layers import FixedFeatures, Spectrum, masked, padding_mask, repr_of, steps_of
 from skts.params import Params, integer, param
 
 SMOOTHED = 5  # time points over which the differences are averaged
@@ -68,7 +68,12 @@ class QuantRidge(FixedFeatures):
         depth: int = 6,
         quantile_divisor: int = 4,
     ):
-        steps = [n_timepoints, n_timepoints - 1, n_timepoints - 2, max(2, n_timepoints) // 2]
+        steps = [
+            n_timepoints,
+            n_timepoints - 1,
+            n_timepoints - 2,
+            steps_of("spectrum", n_timepoints),
+        ]
         n_quantiles = [
             [
                 1 + (max(1, round(n / 2**level)) - 1) // quantile_divisor
@@ -82,6 +87,7 @@ class QuantRidge(FixedFeatures):
         super().__init__(n_channels * n_features, n_outputs)
         self.n_timepoints, self.depth = n_timepoints, depth
         self.quantile_divisor = quantile_divisor
+        self.spectrum = Spectrum(n_timepoints)
         self.n_quantiles = n_quantiles
 
     def extra_repr(self):
@@ -112,7 +118,7 @@ class QuantRidge(FixedFeatures):
         second, of_second = differences(first, of_first)
         padded = F.pad(first, (reach, reach))
         smooth = sum(padded[:, :, i : i + first.shape[2]] for i in range(SMOOTHED)) / SMOOTHED
-        spectrum = amplitudes(x, lengths, max(2, self.n_timepoints)).log1p().to(x.dtype)
+        spectrum, _ = self.spectrum(x, lengths)
         return [(x, lengths), (smooth, of_first), (second, of_second), (spectrum, None)]
 
     @staticmethod

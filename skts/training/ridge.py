@@ -57,8 +57,7 @@ def train_by_ridge(options, network, data, *, make_net, seed, loss_weight):
         "the network has no finite features",
         remedy="Scale X",
     )
-    # the weights sum to Kish's effective sample size
-    weights = data.weight * (data.weight.sum() / np.square(data.weight).sum())
+    weights = data.weight * (n_effective(data.weight) / data.weight.sum())
     mean = np.average(features, axis=0, weights=weights)
     scale = scale_of(features, mean, weights)
     features -= mean
@@ -75,6 +74,12 @@ def train_by_ridge(options, network, data, *, make_net, seed, loss_weight):
         ):
             tensor.copy_(torch.as_tensor(values))
     return net, loss
+
+
+def n_effective(weight):
+    """How many series of one weight count as much as these (Kish)."""
+    relative = weight / weight.max()
+    return relative.sum() ** 2 / np.square(relative).sum()
 
 
 def fixed_and_read(net, x):

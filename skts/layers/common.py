@@ -65,11 +65,13 @@ def glorot_(layer):
 
 
 def padding_mask(lengths, n_timepoints):
-    """True at the valid time points.
+    """True at the valid time points; None where there are no lengths, for all are.
 
     Shape:
-        lengths (B,) -> (B, 1, T)
+        lengths (B,) or None -> (B, 1, T) or None
     """
+    if lengths is None:
+        return None
     return torch.arange(n_timepoints, device=lengths.device) < lengths[:, None, None]
 
 

@@ -233,7 +233,7 @@ class ConvBranch(nn.Module):
         return x
 
     def forward(self, x, lengths=None):
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         return self.pool(self.feature_maps(masked(x, mask), mask), mask)
 
 

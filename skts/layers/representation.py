@@ -28,7 +28,7 @@ class Derivative(nn.Module):
         n_timepoints = x.shape[2]
         last = n_timepoints - 1 if lengths is None else lengths[:, None, None] - 1
         # in double precision: levels may be large where slopes are small
-        values = masked(x.double(), None if lengths is None else padding_mask(lengths, x.shape[2]))
+        values = masked(x.double(), padding_mask(lengths, x.shape[2]))
         time = torch.arange(n_timepoints, device=x.device)
         before = time.clamp(max=self.reach).double()
         after = (last - time).clamp(min=0, max=self.reach).double()
@@ -57,7 +57,7 @@ class CumulativeSum(nn.Module):
 
     def forward(self, x, lengths=None):
         centred, n = centred_in_time(x, lengths)
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         return masked(centred.cumsum(dim=2) / n, mask).to(x.dtype), lengths
 
 
@@ -88,7 +88,7 @@ class Spectrum(nn.Module):
 
 def centred_in_time(x, lengths):
     """Each channel less its mean over time, float64, 0 beyond the end; and the number of points."""
-    mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+    mask = padding_mask(lengths, x.shape[2])
     n = x.shape[2] if lengths is None else lengths[:, None, None]
     values = masked(x.double(), mask)
     return masked(values - values.sum(dim=2, keepdim=True) / n, mask), n
@@ -133,7 +133,7 @@ class Reading(nn.Module):
         tensor of shape (B, C, S), and lengths or None
         """
         if self.scales:
-            mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+            mask = padding_mask(lengths, x.shape[2])
             x = masked((x - self.mean) / self.deviation, mask)
         return (x, lengths) if self.representation is None else self.representation(x, lengths)
 

@@ -172,7 +172,7 @@ class CNN(nn.Module):
         return repr_of(self, "attention")
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         if self.attention == "before":
             x = self.attend(x, mask)
@@ -264,7 +264,7 @@ class LSTM(nn.Module):
         return repr_of(self, "attention")
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         if self.attention == "before":
             x = self.attend(x, mask)

@@ -233,7 +233,7 @@ class HydraMiniRocket(FixedFeatures):
         self.minirocket.learn(x, lengths)
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         return torch.cat([self.hydra(x, mask), self.minirocket(x, mask)], dim=1)
 

@@ -130,7 +130,7 @@ class Inception(nn.Module):
         self.head = Linear(width, n_outputs)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         x = ahead = masked(x, mask)
         shortcuts = iter(self.shortcuts)
         for i, module in enumerate(self.modules_in_order):

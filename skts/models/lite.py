@@ -73,7 +73,7 @@ class LITE(nn.Module):
         self.head = Linear(n_filters, n_outputs)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         found = [conv(x) for conv in self.convs]
         found.append(self.hybrid(x))

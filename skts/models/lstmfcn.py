@@ -197,7 +197,7 @@ class MultiheadCells(RecurrentCells):
         self.n_outputs = 2 * n_cells
 
     def forward(self, x, lengths=None):
-        mask = None if lengths is None else padding_mask(lengths, x.shape[1])  # (B, 1, S)
+        mask = padding_mask(lengths, x.shape[1])  # (B, 1, S)
         attended = self.attention(x, mask).transpose(1, 2)  # (B, n_cells, S)
         attended = attended if mask is None else attended * mask
         context = mean_over_time(attended, mask)
@@ -254,7 +254,7 @@ class AttentionCells(nn.Module):
 
     def _steps(self, x, lengths):
         """The attention (B, 1, S) and the state (B, n_cells) of each step."""
-        mask = None if lengths is None else padding_mask(lengths, x.shape[1])  # (B, 1, S)
+        mask = padding_mask(lengths, x.shape[1])  # (B, 1, S)
         # what does not depend on the state, for all steps at once
         keys, inputs, contexts = self.key(x), self.input(x), self.context(x)  # (B, S, .)
         h = c = keys.new_zeros(x.shape[0], self.n_cells)

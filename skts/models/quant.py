@@ -94,7 +94,7 @@ class QuantRidge(FixedFeatures):
         return repr_of(self, "n_timepoints", "depth", "quantile_divisor")
 
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         found = []
         for (read, own), n_quantiles in zip(self._read(x, lengths), self.n_quantiles, strict=True):

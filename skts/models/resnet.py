@@ -88,7 +88,7 @@ class ResNet(nn.Module):
         self.head = Linear(filters[-1], n_outputs)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        mask = None if lengths is None else padding_mask(lengths, x.shape[2])
+        mask = padding_mask(lengths, x.shape[2])
         x = masked(x, mask)
         for block in self.blocks:
             x = block(x, mask)

@@ -559,7 +559,7 @@ class TestRefusedToLoad:
                 "was not written|another architecture",
             ),
             (assigned("estimator", "fitted", "n_channels_in_", 10**12), "another architecture"),
-            (assigned("estimator", "fitted", "n_channels_in_", -1), "was not written"),
+            (assigned("estimator", "fitted", "n_channels_in_", -1), "must be an integer above 0"),
             (
                 assigned("estimator", "parameters", "filters", nested(300)),
                 "filters of FCN.* must be",
@@ -579,10 +579,17 @@ class TestRefusedToLoad:
             skts.load(path)
 
     @pytest.mark.parametrize(
-        "cls", [skts.FCNClassifier, pytest.param(skts.FCNRegressor, marks=pytest.mark.full)]
+        ("cls", "options"),
+        [
+            (skts.FCNClassifier, {}),
+            (skts.MultiViewRegressor, {}),
+            pytest.param(skts.FCNRegressor, {}, marks=pytest.mark.full),
+            pytest.param(skts.FCNRegressor, {"calibration_folds": 2}, marks=pytest.mark.full),
+            pytest.param(skts.EnsembleClassifier, {}, marks=pytest.mark.full),
+        ],
     )
-    def test_every_part_of_an_entry(self, cls, path):
-        est = fitted(cls)
+    def test_every_part_of_an_entry(self, cls, options, path):
+        est = fitted(cls, **options)
         est.save(path)
         expected = outputs(est, X)
         check_every_part(

@@ -112,6 +112,7 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
         estimator = super()._restored(plain, tensors, device)
         for name in ("shrinkage_", "target_range_"):  # which files of earlier versions lack
             vars(estimator).setdefault(name, None)
+        check_calibration(estimator.shrinkage_, estimator.target_range_)
         return estimator
 
     def _trained(self, data, previous, one_epoch):
@@ -196,3 +197,24 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
         """
         self._check_partial_fit_options()
         return self._fit(X, y, sample_weight, one_epoch=True)
+
+
+def check_calibration(shrinkage, target_range):
+    """Raise ValueError unless these are a factor from 0 to 1 and two bounds, or both None."""
+    if (shrinkage is None) != (target_range is None):
+        raise ValueError(
+            "shrinkage_ and target_range_ must both be given or both be None, got "
+            f"{shrinkage!r} and {target_range!r}"
+        )
+    if shrinkage is not None and not (isinstance(shrinkage, float) and 0 <= shrinkage <= 1):
+        raise ValueError(f"shrinkage_ must be a float from 0 to 1, or None, got {shrinkage!r}")
+    if target_range is not None and not is_range(target_range):
+        raise ValueError(
+            f"target_range_ must be two floats, the lower first, or None, got {target_range!r}"
+        )
+
+
+def is_range(value):
+    """Whether this is a tuple of two floats, the second not below the first."""
+    are_floats = isinstance(value, tuple) and [type(v) for v in value] == [float, float]
+    return are_floats and value[0] <= value[1]

@@ -63,6 +63,7 @@ class PersistentNetwork(Persistent):
         estimator._input_options = input_options(estimator)
         if device is not None:
             estimator.set_params(device=device)._check_options()
+        check_shape(estimator.n_channels_in_, estimator.n_timepoints_in_)
         if "classes_" in plain["fitted"]:
             check_classes(estimator.classes_)
         if "target_scale_" in plain["fitted"]:
@@ -73,6 +74,13 @@ class PersistentNetwork(Persistent):
             plain, estimator, estimator._make_net, estimator._new_network, weights, remembered
         )
         return estimator
+
+
+def check_shape(n_channels, n_timepoints):
+    """Raise ValueError unless these are two integers above 0."""
+    for name, number in (("n_channels_in_", n_channels), ("n_timepoints_in_", n_timepoints)):
+        if type(number) is not int or number < 1:
+            raise ValueError(f"{name} must be an integer above 0, got {number!r}")
 
 
 def check_classes(classes):

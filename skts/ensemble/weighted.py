@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, assert_all_finite
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
@@ -48,6 +48,18 @@ def weights_of_series(y, fit_params):
     return np.broadcast_to(1.0 if weight is None else np.asarray(weight, float), _num_samples(y))
 
 
+def check_weights(weights, n):
+    """Raise ValueError unless these are `n` weights that are not negative and sum to 1."""
+    if not (
+        isinstance(weights, np.ndarray)
+        and weights.dtype == np.float64
+        and weights.shape == (n,)
+        and weights.min() >= 0
+        and np.isclose(weights.sum(), 1)
+    ):
+        raise ValueError(f"weights_ must be {n} floats that sum to 1, got {weights!r}")
+
+
 class LikelihoodWeighted(Ensemble):
     """Abstract base: members whose weights may be learnt from held-out training series."""
 
@@ -60,6 +72,12 @@ class LikelihoodWeighted(Ensemble):
 
     def _member_weights(self):
         return self.weights_
+
+    @classmethod
+    def _restored(cls, plain, tensors, device):
+        ensemble = super()._restored(plain, tensors, device)
+        check_weights(ensemble.weights_, len(ensemble.estimators_))
+        return ensemble
 
     def _loss_left_out(self, member):
         """Negative log likelihood per series of the leave-one-out predictions of a ridge member."""
@@ -163,6 +181,7 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         kept = weights_of_series(y, fit_params) > 0
         if not kept.any():  # which the members refuse
             return
+        assert_all_finite(y, input_name="y", estimator_name=type(self).__name__)
         if is_classifier(self):
             check_classification_targets(y)
             labels, counts = np.unique(y[kept], return_counts=True)

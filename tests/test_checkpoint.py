@@ -135,6 +135,13 @@ def test_a_round_of_refinement_goes_on(tmp_path, ended_after):
         assert_goes_on(est, tmp_path, ended_after, n_epochs, lambda est: est.fit(X, Y))
 
 
+@pytest.mark.parametrize("freeze", [None, "all but head"])
+def test_a_training_from_learnt_weights_goes_on(freeze, tmp_path, ended_after):
+    source = small(skts.FCNClassifier, max_epochs=2).fit(X, Y)
+    est = small(skts.FCNClassifier, max_epochs=6, init_from=source, freeze=freeze)
+    assert_goes_on(est, tmp_path, ended_after, 3, lambda est: est.fit(X, Y == "yes"))
+
+
 @pytest.mark.parametrize("name", ["LSTMForecaster", "ALSTMForecaster", "LSTMALSTMForecaster"])
 def test_forecasters_go_on(name, tmp_path, ended_after):
     options = {"max_epochs": 5, "window_length": 16, "validation_fraction": 0.2}

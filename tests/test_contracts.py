@@ -16,7 +16,9 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import skts
 import skts.forecasting
 from skts.base import SeriesEstimator
+from skts.base.transfer import inner
 from skts.discovery import KINDS, all_estimators
+from skts.layers import output_layer
 from skts.training.options import NetworkParams, SeriesTrainingParams
 from tests import forecasts
 from tests.settings import (
@@ -202,3 +204,45 @@ class TestEstimator:
         est = of_full_size(cls, max_epochs=3).fit(X, Y)  # more is rounded than in a small one
         alone = np.concatenate([outputs(est, X[i : i + 1]) for i in range(20)])
         np.testing.assert_allclose(outputs(est, X), alone, rtol=0, atol=1e-7)
+
+    def test_transform_gives_what_the_output_layer_reads(self, cls):
+        est = small(cls, max_epochs=2)
+        features = est.fit_transform(X, Y)
+        names = est.get_feature_names_out()
+        assert features.dtype == np.float64
+        assert features.shape == (20, len(set(names)))
+        if not isinstance(est, SeriesEstimator):
+            of_members = [member.transform(X) for member in est.estimators_]
+            np.testing.assert_array_equal(features, np.hstack(of_members))
+            prefixes = {name.partition("__")[0] for name in names}
+            assert len(prefixes) == len(est.estimators_)
+            return
+        assert names[0] == f"{cls.__name__.lower()}0"
+        _, head = output_layer(est.net_.module_)
+        weight, bias = (tensor.detach().double().numpy() for tensor in (head.weight, head.bias))
+        expected = features @ weight.T + bias
+        found = est.net_.forward(est.net_.dataset(X.astype(np.float32))).numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [c for c in NETWORKS if not is_solved(c.values[0])])
+def test_starts_from_the_weights_of_another(cls):
+    source = small(cls, max_epochs=2, random_state=1).fit(X, Y)
+    est = small(cls, max_epochs=2, init_from=source, freeze="all but head")
+    est.fit(X[:, :, ::-1], ["abc"[i % 3] for i in range(20)] if is_classifier(est) else Y)
+    (network, learnt) = (inner(one.net_.module_)[0] for one in (est, source))
+    head, _ = output_layer(network)
+    of_head = [f"{head}.weight", f"{head}.bias"]
+    assert est.transferred_["new"] == (of_head if is_classifier(est) else [])
+    names = {name for name, _ in network.named_parameters()}
+    assert {*est.transferred_["taken"], *est.transferred_["new"]} == names
+    before, after = learnt.state_dict(), network.state_dict()
+    for name in after.keys() - set(of_head):
+        np.testing.assert_array_equal(after[name], before[name], err_msg=name)
+    assert (
+        after[of_head[0]].shape != before[of_head[0]].shape
+        or (after[of_head[0]] != before[of_head[0]]).any()
+    )
+    assert all(
+        weight.requires_grad for name, weight in network.named_parameters() if "_hh" not in name
+    )

@@ -222,7 +222,7 @@ def test_an_option_is_documented_with_what_is_known():
     assert lines[place + 1] == "beta : float | None, default=None"
     assert not lines[place + 2].startswith(" ")
     place = lines.index("max_epochs : int, default=350")
-    assert lines[place + 1].startswith("    **Optimisation** (down to `warm_start`). Passes over")
+    assert lines[place + 1].startswith("    **Optimisation** (down to `freeze`). Passes over")
 
 
 def test_what_a_base_alone_takes_is_no_option():

@@ -1,15 +1,23 @@
 """What classifiers and regressors share."""
 
+import copy
 import functools
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+    is_classifier,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from skts.base.stored import PersistentNetwork
+from skts.base.transfer import start_of, transferred
 from skts.device import out_of_memory_named, torch_defaults
 from skts.input.validation import (
     check_finite,
@@ -18,7 +26,7 @@ from skts.input.validation import (
     check_series,
     check_targets,
 )
-from skts.layers import REPRESENTATIONS, Reading, steps_of
+from skts.layers import REPRESENTATIONS, Reading, output_layer, steps_of
 from skts.training.batches import SeriesDataset
 from skts.training.interrupts import unchanged_on_error
 from skts.training.net import History
@@ -35,10 +43,18 @@ from skts.training.train import (
     hold_out,
     train,
 )
+from skts.training.weights import AFRESH
 
 
 class SeriesEstimator(
-    RepresentationParams, InputParams, NetworkParams, PersistentNetwork, BaseEstimator, ABC
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    RepresentationParams,
+    InputParams,
+    NetworkParams,
+    PersistentNetwork,
+    BaseEstimator,
+    ABC,
 ):
     """Abstract base: what classifiers and regressors share, however their network is trained."""
 
@@ -183,13 +199,55 @@ class SeriesEstimator(
             self.net_ = self._trained(data, previous, one_epoch)
         return self
 
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """The features of each series: what the last linear layer of the network reads.
+
+        So a network stands ahead of other estimators in a pipeline, and `fit_transform` trains it
+        by its own output layer first.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Series with the channels of the training series and, where the network needs it, their
+            length.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features), float64
+            `get_feature_names_out` names the columns.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            Where `X` is not as described.
+        """
+        check_is_fitted(self)
+        features = self._given_by(self.net_.without_head(), X)
+        if features.ndim != 2 or features.shape[1] != self._n_features_out:
+            raise TypeError(
+                "the last linear layer of the network must give its output, but without it the "
+                f"network gives an array of shape {features.shape}, not (n, {self._n_features_out})"
+            )
+        return features.astype(np.float64)
+
+    @property
+    def _n_features_out(self):
+        """How many features `transform` gives."""
+        return output_layer(self.net_.module_)[1].in_features
+
     def _outputs(self, X):
         """What the fitted net predicts, (n, n_outputs)."""
         check_is_fitted(self)
+        return self._given_by(self.net_, X)
+
+    def _given_by(self, net, X):
+        """What a trained net gives for each series, (n, ...)."""
         values, lengths = check_series(self, X, reset=False)
         with torch_defaults(), out_of_memory_named(self._batch_size()):
-            place = {"device": self.net_.device, "memory_limit": self.memory_limit}
-            outputs = self.net_.predict_proba(SeriesDataset(values, lengths=lengths, **place))
+            place = {"device": net.device, "memory_limit": self.memory_limit}
+            outputs = net.predict_proba(SeriesDataset(values, lengths=lengths, **place))
         return check_finite(outputs, values.__getitem__, "the network gives no finite number")
 
 
@@ -200,6 +258,11 @@ class GradientTrained(SeriesEstimator, SeriesTrainingParams):
         (
             "history_ : skorch.history.History",
             "Losses, durations and learning rates, epoch by epoch; single batches are not kept.",
+        ),
+        (
+            "transferred_ : dict of two lists of str",
+            "With `init_from`: the names of the weights that were 'taken', and of those that "
+            "started 'new'.",
         ),
     )
 
@@ -221,9 +284,10 @@ class GradientTrained(SeriesEstimator, SeriesTrainingParams):
                 data, self.validation_fraction, stratify=is_classifier(self), seed=seed
             )
         data, valid = self._balanced(data, valid, seed)
+        network = self._network_for(data)
         return train(
             self,
-            self._network_for(data),
+            network,
             data,
             valid,
             make_net=self._make_net,
@@ -231,4 +295,55 @@ class GradientTrained(SeriesEstimator, SeriesTrainingParams):
             previous=previous,
             one_epoch=one_epoch,
             n_epochs=n_epochs,
+            start=self._start(network, previous),
         )
+
+    def _start(self, network, previous):
+        """What is taken from `init_from`, and what is frozen."""
+        weights = {}
+        if previous is None:
+            vars(self).pop("transferred_", None)
+            if self.init_from is None:
+                return AFRESH
+            weights, self.transferred_ = transferred(self, network, self._source())
+        report = vars(self).get("transferred_", {"new": []})
+        return start_of(self, network, weights, report)
+
+    def _source(self):
+        """The fitted estimator that `init_from` names."""
+        source = self.init_from
+        if not isinstance(source, BaseEstimator):
+            return GradientTrained.load(source, device="cpu")
+        if not isinstance(source, GradientTrained):
+            raise TypeError(
+                "init_from must be a fitted classifier or regressor of skts that was trained by "
+                f"gradient, or a file of one, got a {type(source).__name__}. Of an ensemble take "
+                "one of its estimators_, of an adapter its estimator_"
+            )
+        check_is_fitted(
+            source,
+            msg="init_from must be fitted, but this %(name)s is not. A grid search clones the "
+            "estimators in its grid: put the path of a file of skts.save there",
+        )
+        return source
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The options; those of the estimator in `init_from` are its own.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+
+        Returns
+        -------
+        dict
+        """
+        params = super().get_params(deep)
+        return {k: v for k, v in params.items() if not k.startswith("init_from__")}
+
+    def __sklearn_clone__(self):
+        if not isinstance(self.init_from, BaseEstimator):
+            return super().__sklearn_clone__()
+        # scikit-learn would clone the fitted estimator, and what it has learnt would be lost
+        bare = copy.copy(self).set_params(init_from=None)
+        return clone(bare).set_params(init_from=self.init_from)

@@ -5,12 +5,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from skts.input.validation import InputOptions, input_options
 from skts.persistence.files import to_plain, with_prefix, without_prefix
-from skts.persistence.storable import Persistent, plain_parameters, set_fitted, with_parameters
+from skts.persistence.storable import (
+    Persistent,
+    plain_parameters,
+    restored_from,
+    set_fitted,
+    with_parameters,
+)
 from skts.training.net import SeriesNet
 from skts.training.stored import plain_training, restored_net
 
 #: Before the names of the optimiser's tensors, which no module can have.
 OF_OPTIMIZER = "optimizer/"
+#: Before those of the tensors of the estimator in `init_from`.
+OF_SOURCE = "init_from/"
 
 
 class PersistentNetwork(Persistent):
@@ -41,7 +49,8 @@ class PersistentNetwork(Persistent):
                 f"{self._architecture()}: set them back before saving"
             )
         parameters = plain_parameters(self)
-        fitted = [name for name in vars(self).keys() - parameters.keys() if name[0] != "_"]
+        options = self.get_params(deep=False).keys()
+        fitted = [name for name in vars(self).keys() - options if name[0] != "_"]
         plain = {
             "class": type(self).__name__,
             "parameters": parameters,
@@ -53,12 +62,21 @@ class PersistentNetwork(Persistent):
         }
         remembered = {}
         plain |= plain_training(self.net_, remembered)
-        weights = dict(self.net_.module_.state_dict())
-        return plain, weights | with_prefix(OF_OPTIMIZER, remembered)
+        tensors = dict(self.net_.module_.state_dict()) | with_prefix(OF_OPTIMIZER, remembered)
+        if options - parameters.keys():
+            plain["init_from"], of_source = self.init_from._stored()
+            # the members of an ensemble share it, which a file cannot say
+            of_source = {name: tensor.clone() for name, tensor in of_source.items()}
+            tensors |= with_prefix(OF_SOURCE, of_source)
+        return plain, tensors
 
     @classmethod
     def _restored(cls, plain, tensors, device):
-        estimator = with_parameters(cls, plain["parameters"])
+        held = {}
+        if "init_from" in plain:
+            of_source = without_prefix(OF_SOURCE, tensors)
+            held = {"init_from": restored_from(plain["init_from"], of_source, device)}
+        estimator = with_parameters(cls, plain["parameters"], **held)
         set_fitted(estimator, plain["fitted"])
         estimator._input_options = input_options(estimator)
         if device is not None:
@@ -69,7 +87,8 @@ class PersistentNetwork(Persistent):
         if "target_scale_" in plain["fitted"]:
             check_target_scale(estimator.target_mean_, estimator.target_scale_)
         remembered = without_prefix(OF_OPTIMIZER, tensors)
-        weights = {name: of for name, of in tensors.items() if not name.startswith(OF_OPTIMIZER)}
+        others = OF_OPTIMIZER, OF_SOURCE
+        weights = {name: of for name, of in tensors.items() if not name.startswith(others)}
         estimator.net_ = restored_net(
             plain, estimator, estimator._make_net, estimator._new_network, weights, remembered
         )

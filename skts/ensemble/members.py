@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,12 +24,23 @@ def series_of_seeds(seed, n):
 
 
 def unfitted_like(member, options, device):
-    """An unfitted estimator of the member's class with these plain options, on another device."""
-    unfitted = with_parameters(type(member), options)
+    """An unfitted estimator of the member's class with these plain options, on another device.
+
+    What `plain_parameters` leaves out it has from the member.
+    """
+    others = member.get_params(deep=False)
+    held = {"init_from": others["init_from"]} if others.keys() - options.keys() else {}
+    unfitted = with_parameters(type(member), options, **held)
     return unfitted if device is None else unfitted.set_params(device=device)
 
 
-class Ensemble(Params, Persistent, BaseEstimator, ABC):
+def _can_transform(ensemble):
+    """Whether all members can: the others have no features to be set side by side."""
+    members = ensemble._tagged_members()
+    return bool(members) and all(hasattr(member, "transform") for member in members)
+
+
+class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
     """Abstract base of all ensembles."""
 
     #: Parameters that are estimators, which files keep by `_plain_estimators`.
@@ -176,6 +188,58 @@ class Ensemble(Params, Persistent, BaseEstimator, ABC):
         set_fitted(ensemble, plain.get("fitted", {}))
         ensemble.estimators_ = members
         return ensemble
+
+    @available_if(_can_transform)
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """The features of each series, those of all members side by side.
+
+        There where every member has `transform`.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n, n_features), float64
+            `get_feature_names_out` names the columns.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            As the members' `transform`.
+        """
+        check_is_fitted(self)
+        return np.hstack([member.transform(X) for member in self.estimators_])
+
+    @available_if(_can_transform)
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+        """Names of the features: the member, and the feature of the member.
+
+        Parameters
+        ----------
+        input_features : ignored
+            As scikit-learn's transformers have it.
+
+        Returns
+        -------
+        ndarray of str
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self)
+        members = zip(self._member_names(), self.estimators_, strict=True)
+        names = [f"{name}__{of}" for name, m in members for of in m.get_feature_names_out()]
+        return np.array(names, dtype=object)
+
+    def _member_names(self):
+        """A name of each fitted member."""
+        return map(str, range(len(self.estimators_)))
 
     def _average(self, method, X):
         check_is_fitted(self)

@@ -153,6 +153,9 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
     def _tagged_members(self):
         return [member for _, member in self.estimators] if is_sequence(self.estimators) else []
 
+    def _member_names(self):
+        return [name for name, _ in self.estimators]
+
     def _unfitted_members(self):
         return [clone(member) for _, member in self.estimators]
 

@@ -7,10 +7,12 @@ from skts.layers.attention import SelfAttention, dot_product_weights, masked_wei
 from skts.layers.common import (
     Linear,
     Pointwise,
+    batch_norms,
     check_one_each,
     check_one_of,
     glorot_,
     masked,
+    output_layer,
     padding_mask,
     repr_of,
 )

@@ -36,6 +36,20 @@ class Pointwise(Linear):
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
+def output_layer(network):
+    """The name and the module of a network's output layer: the last linear layer that it has."""
+    linear = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.Linear)]
+    if not linear:
+        raise TypeError(f"{type(network).__name__} has no linear layer that gives its output")
+    return linear[-1]
+
+
+def batch_norms(network, *, frozen):
+    """The layers of batch normalisation whose weights are frozen, or those whose are not."""
+    norms = (module for module in network.modules() if isinstance(module, nn.BatchNorm1d))
+    return [norm for norm in norms if frozen == (norm.affine and not norm.weight.requires_grad)]
+
+
 def repr_of(module, *names):
     """The options of those names, as torch's own layers show theirs."""
     return ", ".join(f"{name}={getattr(module, name)!r}" for name in names)

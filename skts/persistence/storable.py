@@ -217,15 +217,18 @@ def restored_from(plain, tensors, device):
 
 
 def plain_parameters(estimator):
-    """The options of an estimator, each as to_plain gives it."""
+    """The options of an estimator, each as to_plain gives it, but for one to start from."""
     options = estimator.get_params(deep=False)
+    if isinstance(options.get("init_from"), Storable):
+        del options["init_from"]
     return {name: to_plain(name, value) for name, value in options.items()}
 
 
-def with_parameters(cls, parameters):
-    """An unfitted estimator of the class, its options checked."""
+def with_parameters(cls, parameters, **held):
+    """An unfitted estimator of the class, its options checked; those `held` are estimators."""
     try:
-        estimator = cls(**{name: from_plain(value) for name, value in parameters.items()})
+        plain = {name: from_plain(value) for name, value in parameters.items()}
+        estimator = cls(**plain, **held)
     except (AttributeError, TypeError) as error:
         raise ValueError(f"the options of a stored {cls.__name__} do not fit: {error}") from error
     estimator._check_options()

@@ -12,12 +12,12 @@ from skorch.dataset import get_len
 from skorch.helper import predefined_split
 from skorch.history import History as History
 
-from skts.device import CPU, is_out_of_memory, on_device
-from skts.layers import flatten_recurrent
+from skts.device import is_out_of_memory, on_device
+from skts.layers import batch_norms, flatten_recurrent, output_layer
 from skts.training.batches import Batches, SeriesDataset
 from skts.training.callbacks import OWN_CALLBACKS, BestWeights, Progress, overrides
-from skts.training.checkpoint import Checkpoint, add_epochs
-from skts.training.cuda_graph import CapturedStep, capturable, put_steps
+from skts.training.checkpoint import Checkpoint
+from skts.training.cuda_graph import CapturedStep, capturable
 from skts.training.interrupts import Interrupts
 
 #: Values in one batch where nothing is differentiated and batch_size series have fewer: on the CPU
@@ -219,6 +219,8 @@ class SeriesNet(NeuralNet):
         # skorch asks at every step; a callback of the user's may have set a part of the module
         if self.module_.training is not training or self._users_callbacks():
             super()._set_training(training)
+            for norm in batch_norms(self.module_, frozen=True):
+                norm.eval()
 
     def notify(self, method_name, **kwargs):
         # skorch callbacks end training with KeyboardInterrupt; the user's ends the program
@@ -287,6 +289,17 @@ class SeriesNet(NeuralNet):
         flatten_recurrent(net.module_)
         return net
 
+    def without_head(self):
+        """The same trained net around a copy of its module that gives what the output layer reads.
+
+        Its outputs are not turned into probabilities.
+        """
+        net = self.copied_for_hooks()
+        name, _ = output_layer(net.module_)
+        net.module_.set_submodule(name, torch.nn.Identity())
+        net.predict_nonlinearity = None
+        return net
+
     def __setstate__(self, state):
         device = torch.device(state["device"])
         n_present = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -301,43 +314,6 @@ class SeriesNet(NeuralNet):
         super().__setstate__(state)
         if "module_" in vars(self):
             flatten_recurrent(self.module_)
-
-    def take_weights(self, weights, epochs, optimizer):
-        """Be the net that was trained to these weights in these epochs, dicts.
-
-        `optimizer` is the class of the one that trained it and its state, or None.
-        """
-        self.module_.load_state_dict(weights)
-        if optimizer is not None:
-            cls, state = optimizer
-            if type(self.optimizer_) is not cls:  # the option was changed after training
-                self.optimizer_ = cls(self.module_.parameters(), lr=self.lr)
-            take_state(self.optimizer_, state)
-        add_epochs(self.history, epochs)
-        self._set_training(False)
-        self.release()
-
-    def continue_from(self, previous, *, with_optimizer):
-        """Take over the weights of another net; the optimiser's state and history on demand."""
-        try:
-            self.module_.load_state_dict(previous.module_.state_dict())
-        except RuntimeError as error:
-            raise ValueError(
-                "training can only go on in the same architecture: the fitted network has other "
-                "weights than the present options give. Undo the change, or fit anew "
-                "(warm_start=False)."
-            ) from error
-        if with_optimizer:
-            if type(self.optimizer_) is type(previous.optimizer_):
-                take_state(self.optimizer_, previous.optimizer_.state_dict()["state"])
-            self.history.extend(previous.history)
-
-
-def take_state(optimizer, state):
-    """Let an optimiser remember a copy of `state`, and keep its learning rate and other options."""
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": copy.deepcopy(state)})
-    if not optimizer.defaults.get("fused"):
-        put_steps(optimizer, CPU)  # after a graph they are on its device
 
 
 class ClassifierNet(SeriesNet, NeuralNetClassifier):

@@ -5,14 +5,17 @@ import math
 import torch
 
 from skts.device import is_out_of_memory
+from skts.layers import batch_norms
 from skts.training.batches import Batches
 
 
 @torch.no_grad()
 def recompute_norms(net, training):
-    """Batch normalisation's averages anew, over all training series, for the final weights."""
-    modules = net.module_.modules()
-    norms = [module for module in modules if isinstance(module, torch.nn.BatchNorm1d)]
+    """Batch normalisation's averages anew, over all training series, for the final weights.
+
+    A frozen layer keeps its own.
+    """
+    norms = batch_norms(net.module_, frozen=False)
     if not norms:
         return
     before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator
 
 from skts.params import Params, Rule, group_of, integer, is_sequence, param, real
 from skts.training.callbacks import Callbacks, is_callback
@@ -307,6 +308,30 @@ class SeriesTrainingParams(TrainingParams):
         group="optimisation",
         doc="Let `fit` start from the weights of the last fit instead of new ones.",
     )
+    init_from: BaseEstimator | str | os.PathLike[str] | None = param(
+        default=None,
+        group="optimisation",
+        doc="Start from the weights of this estimator: a fitted classifier or regressor of skts "
+        "that was trained by gradient, or a file of one. Layers of the same name are taken where "
+        "their weights have the same shapes; the output layer only where both are regressors, or "
+        "classifiers of the same classes. All others start anew; `transferred_` says which. "
+        "`clone` keeps the estimator fitted.",
+    )
+    freeze: Literal["all but head"] | None = param(
+        default=None,
+        group="optimisation",
+        doc="'all but head': weights that were taken by `init_from` are not trained, except those "
+        "of the output layer, and batch normalisation among them keeps its averages. What starts "
+        "anew is trained.",
+    )
+
+    def _check_options(self):
+        super()._check_options()
+        if self.freeze is not None and self.init_from is None:
+            raise ValueError(
+                f"freeze={self.freeze!r} needs learnt weights: init_from must be a fitted "
+                "estimator or a file of one, got None"
+            )
 
     def _check_partial_fit_options(self):
         needs_all = {

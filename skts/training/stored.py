@@ -5,8 +5,8 @@ import torch
 from skts.device import CPU, resolve_device, seeded, torch_defaults
 from skts.persistence.files import from_plain, to_plain
 from skts.training.checkpoint import epochs_of
-from skts.training.net import take_state
 from skts.training.train import made_net, runs_fused, shapes_of
+from skts.training.weights import take_state, take_weights
 
 
 def plain_training(net, tensors):
@@ -56,7 +56,7 @@ def net_with_weights(options, make_net, network, weights, epochs, optimizer):
         net = made_net(options, make_net, network, device)
     if optimizer is not None:
         check_optimizer_state(optimizer, net.module_.parameters())
-    net.take_weights(weights, epochs, optimizer)
+    take_weights(net, weights, epochs, optimizer)
     return net
 
 

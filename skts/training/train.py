@@ -27,6 +27,7 @@ from skts.training.checkpoint import Checkpoint
 from skts.training.interrupts import call_after_fit
 from skts.training.norms import recompute_norms
 from skts.training.options import TrainingParams, as_python
+from skts.training.weights import AFRESH, continue_from, start_from, unfreeze
 from skts.version import __version__
 
 BATCH_OF_SOLVED = 4  # of a network that is not trained by gradient; more where series are short
@@ -174,6 +175,7 @@ def train(
     previous=None,
     one_epoch=False,
     n_epochs=None,
+    start=AFRESH,
 ):
     """Train `network` as the estimator `options` says and return the fitted skorch net.
 
@@ -193,6 +195,8 @@ def train(
         One pass at the constant `lr`, as `partial_fit` does it.
     n_epochs : int, optional
         Takes the place of `max_epochs`.
+    start : Start
+        What is taken from another network, and what is not trained.
     """
     device = resolve_device(options.device)
     chooses = options.restore_best is not None or options.fine_tune_rounds > 0
@@ -207,33 +211,40 @@ def train(
         mean = data.weight.mean()  # the loss must not depend on the scale of weights
         data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
         if options.checkpoint_dir is not None:
-            checkpoint = Checkpoint(
-                _checkpoint_file(options, network, device, data, valid, seed, previous, n_epochs)
-            )
+            begins_with = network, data, valid, seed, previous, n_epochs, start
+            checkpoint = Checkpoint(_checkpoint_file(options, device, *begins_with))
             callbacks.append(("checkpoint", checkpoint))
     with out_of_memory_named(options.batch_size), seeded(seed, device), switched:
         n_epochs = 1 if one_epoch else int(n_epochs or options.max_epochs)
         net = made_net(options, make_net, network, device, callbacks, max_epochs=n_epochs)
         if previous is not None:
-            net.continue_from(previous, with_optimizer=one_epoch)
+            continue_from(net, previous, with_optimizer=one_epoch)
+        start_from(net, start)
         training = data.dataset(device, options.memory_limit)
         validation = None if valid is None else valid.dataset(device, options.memory_limit)
         net.round_ = 0 if checkpoint is None else checkpoint.first_round
         for i in range(net.round_, 1 if one_epoch else 1 + options.fine_tune_rounds):
             net.round_ = i
             if i > 0:
-                net.set_params(
-                    lr=max(options.lr * PAPER_DECAY ** (i - 1), min(options.lr, options.min_lr)),
-                    batch_size=max(1, int(options.batch_size) // 2 ** (i - 1)),
-                )
-                net.initialize_optimizer()  # a round is a training of its own
+                _prepare_refinement(net, options)
             net.fit_on(training, validation)
         net.release()
         if options.recompute_norms and not chooses and not one_epoch:
             recompute_norms(net, training)
+        unfreeze(net, start)
         if checkpoint is not None:
             call_after_fit(checkpoint.remove)
         return net
+
+
+def _prepare_refinement(net, options):
+    """The learning rate, the batch size and a new optimiser for the refinement round of the net."""
+    i = net.round_ - 1
+    net.set_params(
+        lr=max(options.lr * PAPER_DECAY**i, min(options.lr, options.min_lr)),
+        batch_size=max(1, int(options.batch_size) // 2**i),
+    )
+    net.initialize_optimizer()  # a round is a training of its own
 
 
 @contextlib.contextmanager
@@ -243,9 +254,9 @@ def _process_switched(device):
         yield
 
 
-def _checkpoint_file(options, network, device, data, valid, seed, previous, n_epochs):
+def _checkpoint_file(options, device, network, data, valid, seed, previous, n_epochs, start):
     """The file of this training alone, in a folder that is made where it is not there."""
-    different = {"checkpoint_dir", "random_state", "verbose", "device", "precision"}
+    different = {"checkpoint_dir", "random_state", "verbose", "device", "precision", "init_from"}
     different.add("callbacks")  # the user has none, and the package's own say what data they need
     parameters = {
         name: repr(value) if isinstance(value, type) else to_plain(name, as_python(value))
@@ -257,10 +268,12 @@ def _checkpoint_file(options, network, device, data, valid, seed, previous, n_ep
     place = [device.type, str(autocast_dtype(options.precision, device, options._fast_in_bfloat16))]
     versions = [__version__, torch.__version__]
     what = [cls.__module__, cls.__qualname__, parameters, shapes, seed, n_epochs, *place, *versions]
-    digest = hashlib.sha256(json.dumps(what).encode())
     arrays = [array for part in (data, valid) if part is not None for array in part.arrays()]
     if previous is not None:
         arrays += [tensor.cpu().numpy() for tensor in previous.module_.state_dict().values()]
+    what.append([*start.weights])
+    arrays += [tensor.cpu().numpy() for tensor in start.weights.values()]
+    digest = hashlib.sha256(json.dumps(what).encode())
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         for row in array if array.ndim else [array]:  # of what may be more than memory holds

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from sklearn.decomposition import PCA, KernelPCA
+from sklearn.linear_model import RidgeClassifier
 from sktime.datatypes import convert_to
 
 import skts
@@ -50,6 +52,7 @@ PLOTS = {
     "plot_relevance": lambda ax: plotting.plot_relevance(X[0], RELEVANCE, ax=ax),
     "plot_channel_importance": lambda ax: plotting.plot_channel_importance(importance(), ax=ax),
     "plot_class_activation": lambda ax: plotting.plot_class_activation(classifier(), X[0], ax=ax),
+    "plot_embedding": lambda ax: plotting.plot_embedding(classifier(), X, Y, ax=ax),
     "plot_filter": lambda ax: plotting.plot_filter(classifier(), X[0], ax=ax),
     "plot_attention": lambda ax: plotting.plot_attention(attentive(), X, ax=ax),
     "plot_learning_curves": lambda ax: plotting.plot_learning_curves(classifier(), ax=ax),
@@ -213,3 +216,33 @@ def test_what_is_no_number_of_a_thing(number):
             call()
     with pytest.raises(ValueError, match="n_repeats must be an integer of at least 1, got"):
         channel_importance(classifier(), X, Y, n_repeats=-1 if number == 9 else number)
+
+
+class TestEmbedding:
+    def test_a_class_has_its_points(self):
+        ax = plotting.plot_embedding(classifier(), X, Y)
+        features = classifier().transform(X)
+        points = PCA(2, random_state=0).fit_transform(features)
+        for label, of_class in zip(("no", "yes"), ax.collections, strict=True):
+            np.testing.assert_allclose(of_class.get_offsets(), points[label == Y])
+            assert of_class.get_label() == label
+
+    def test_targets_have_a_scale(self):
+        reg = small(skts.FCNRegressor, max_epochs=1).fit(X, X[:, 0, 0])
+        ax = plotting.plot_embedding(reg, X, X[:, 0, 0])
+        np.testing.assert_array_equal(ax.collections[0].get_array(), X[:, 0, 0])
+        assert ax.figure.axes[1].get_ylabel() == "target"
+
+    def test_a_reducer(self):
+        ax = plotting.plot_embedding(classifier(), X, reducer=KernelPCA(2))
+        assert ax.get_xlabel() == "dimension 1"
+        with pytest.raises(ValueError, match="reducer must give 2 columns for 20 series"):
+            plotting.plot_embedding(classifier(), X, reducer=KernelPCA(3))
+
+    def test_what_cannot_be_drawn(self):
+        with pytest.raises(TypeError, match="expected an estimator with transform"):
+            plotting.plot_embedding(RidgeClassifier(), X)
+        with pytest.raises(ValueError, match="at least 2 series"):
+            plotting.plot_embedding(classifier(), X[:1])
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            plotting.plot_embedding(classifier(), X, Y[:-1])

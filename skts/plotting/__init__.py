@@ -3,6 +3,7 @@
 They need matplotlib, which the extra ``plot`` installs.
 """
 
+from skts.plotting.embedding import plot_embedding
 from skts.plotting.estimators import (
     plot_attention,
     plot_channel_importance,
@@ -16,6 +17,7 @@ __all__ = [
     "plot_channel_importance",
     "plot_class_activation",
     "plot_confusion_matrix",
+    "plot_embedding",
     "plot_filter",
     "plot_learning_curves",
     "plot_relevance",

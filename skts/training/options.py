@@ -314,7 +314,7 @@ class SeriesTrainingParams(TrainingParams):
         doc="Start from the weights of this estimator: a fitted classifier or regressor of skts "
         "that was trained by gradient, or a file of one. Layers of the same name are taken where "
         "their weights have the same shapes; the output layer only where both are regressors, or "
-        "classifiers of the same classes. All others start anew; `transferred_` says which. "
+        "classifiers of the same labels. All others start anew; `transferred_` says which. "
         "`clone` keeps the estimator fitted.",
     )
     freeze: Literal["all but head"] | None = param(

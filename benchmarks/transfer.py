@@ -1,0 +1,171 @@
+"""Networks that start from learnt weights beside networks that start from scratch.
+
+    python benchmarks/transfer.py --data PATH [--network FCN|ResNet|...] [--sources NAME ...]
+        [--targets NAME ...] [--pretraining-epochs 50] [--epochs 100] [--n-jobs 2] [--out FILE]
+
+One network is trained on the training splits of the source sets, with an output layer for each. By
+default these are every other set of the archive by name. Each target set is then learnt by three
+estimators with the same options and number of epochs: from scratch, from these weights
+(`init_from`), and with these weights frozen (``freeze="all but head"``). They are trained on 100,
+50 and 20 % of the training split, at least two series of each class where there are two, and scored
+on the test split.
+
+Prints an object of JSON for each target and share: the accuracies, and the seconds of training with
+one thread. Then one for each share: the mean accuracies over the targets, on how many sets the
+start from learnt weights was better and worse than from scratch, and the p-value of Wilcoxon's
+signed-rank test. Rows that FILE already has are used again.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from scipy.stats import wilcoxon
+from torch.nn import functional as F
+
+import skts
+from skts.datasets import list_ucr, load_ucr_parts
+from skts.layers import Linear, output_layer
+from skts.training.callbacks import one_cycle
+
+SHARES = (1.0, 0.5, 0.2)
+LR, WEIGHT_DECAY, BATCH = 5e-3, 1e-2, 16
+WAYS = {"scratch": False, "init_from": None, "frozen": "all but head"}
+
+
+def estimator(network, **options):
+    cls = getattr(skts, f"{network}Classifier")
+    return cls(**({"precision": "auto", "device": "cpu", "random_state": 0} | options))
+
+
+def with_missing_filled(X):
+    """Series (n, T), NaN interpolated as ``missing="interpolate"`` does it."""
+    return np.stack(
+        [np.interp(range(len(x)), np.flatnonzero(~np.isnan(x)), x[~np.isnan(x)]) for x in X]
+    )
+
+
+def pretrained(network, sources, n_epochs, path):
+    """A fitted estimator whose network was trained on all sources, an output layer for each."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    parts = [load_ucr_parts(name, path=path)[0] for name in sources]
+    # one epoch: what makes it a fitted estimator
+    fitted = estimator(network, max_epochs=1, missing="interpolate").fit(*parts[0])
+    module, bfloat16 = fitted.net_.module_.train(), fitted.net_.autocast is not None
+    name, first = output_layer(module)
+    series = [torch.tensor(with_missing_filled(X), dtype=torch.float32)[:, None] for X, _ in parts]
+    labels = [torch.tensor(np.unique(y, return_inverse=True)[1]) for _, y in parts]
+    heads = [Linear(first.in_features, int(y.max()) + 1) for y in labels]
+    weights = [p for layer in (module, *heads) for p in layer.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=LR, weight_decay=WEIGHT_DECAY, fused=True)
+    n_steps = n_epochs * sum(-(-len(y) // BATCH) for y in labels)
+    step = 0
+    for _ in range(n_epochs):
+        batches = [(i, rows) for i, y in enumerate(labels) for rows in shuffled(len(y))]
+        for place in torch.randperm(len(batches)):
+            i, rows = batches[place]
+            module.set_submodule(name, heads[i])
+            optimizer.param_groups[0]["lr"] = LR * one_cycle(step, n_steps)
+            optimizer.zero_grad()  # a head that is not used must not move
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+                logits = module(series[i][rows]).float()
+            F.cross_entropy(logits, labels[i][rows]).backward()
+            optimizer.step()
+            step += 1
+    module.set_submodule(name, first)
+    module.eval()
+    return fitted
+
+
+def shuffled(n):
+    """The batches of an epoch, rows of each; none is of one series."""
+    parts = list(torch.randperm(n).split(BATCH))
+    return parts if len(parts[-1]) > 1 else [*parts[:-2], torch.cat(parts[-2:])]
+
+
+def share_of(y, share):
+    """Rows of about that share of each class, at least two where there are two."""
+    rng, rows = np.random.default_rng(0), []
+    for label in np.unique(y):
+        of_label = rng.permutation(np.flatnonzero(y == label))
+        rows.extend(of_label[: max(2, round(share * len(of_label)))])
+    return np.sort(rows)
+
+
+def learnt(network, source, dataset, share, n_epochs, path):
+    """Accuracy and seconds of each way to learn a set."""
+    torch.set_num_threads(1)
+    # labels of their own, so that no output layer of another set is taken
+    (X, y), (X_test, y_test) = (
+        (X, np.char.add(f"{dataset} ", y.astype(str)))
+        for X, y in load_ucr_parts(dataset, path=path)
+    )
+    rows = share_of(y, share)
+    row = {"network": network, "set": dataset, "share": share, "n_train": len(rows)}
+    for way, freeze in WAYS.items():
+        options = {} if freeze is False else {"init_from": source, "freeze": freeze}
+        clf = estimator(
+            network, max_epochs=n_epochs, target_loss=None, missing="interpolate", **options
+        )
+        began = time.perf_counter()
+        clf.fit(X[rows], y[rows])
+        row[f"{way}_s"] = round(time.perf_counter() - began, 2)
+        row[way] = round(float(clf.score(X_test, y_test)), 4)
+    return row
+
+
+def summary(network, share, rows):
+    means = {way: round(float(np.mean([row[way] for row in rows])), 4) for way in WAYS}
+    seconds = {f"{way}_s": round(sum(row[f"{way}_s"] for row in rows)) for way in WAYS}
+    gains = np.array([row["init_from"] - row["scratch"] for row in rows])
+    compared = {"better": int((gains > 0).sum()), "worse": int((gains < 0).sum())}
+    p_value = float(wilcoxon(gains).pvalue) if gains.any() else 1.0
+    found = {"network": network, "share": share, "n_sets": len(rows)}
+    return found | means | compared | {"p_value": round(p_value, 4)} | seconds
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="folder in the archive's layout")
+    parser.add_argument("--network", default="FCN")
+    parser.add_argument("--sources", nargs="+", default=None)
+    parser.add_argument("--targets", nargs="+", default=None)
+    parser.add_argument("--pretraining-epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--out", default=None)
+    args = parser.parse_args()
+    names = list_ucr(path=args.data)
+    sources, targets = args.sources or names[::2], args.targets or names[1::2]
+    out = None if args.out is None else Path(args.out)
+    lines = out.read_text().splitlines() if out is not None and out.exists() else []
+    made = {(row["network"], row["set"], row["share"]): row for row in map(json.loads, lines)}
+    wanted = [(args.network, name, share) for share in SHARES for name in targets]
+    missing = [key for key in wanted if key not in made]
+    if missing:
+        began = time.perf_counter()
+        source = pretrained(args.network, sources, args.pretraining_epochs, args.data)
+        seconds = round(time.perf_counter() - began)
+        print(json.dumps({"network": args.network, "sources": sources, "pretraining_s": seconds}))
+        results = Parallel(n_jobs=args.n_jobs, return_as="generator")(
+            delayed(learnt)(network, source, name, share, args.epochs, args.data)
+            for network, name, share in missing
+        )
+        for key, row in zip(missing, results, strict=True):
+            made[key] = row
+            print(json.dumps(row), flush=True)
+            if out is not None:
+                with out.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+    for share in SHARES:
+        rows = [made[key] for key in wanted if key[2] == share]
+        print(json.dumps(summary(args.network, share, rows)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -52,6 +52,8 @@ class TestOptionsAreChecked:
             ("compile", "yes", "a boolean"),
             ("callbacks", [print], "a sequence of skorch callbacks .* or None"),
             ("warm_start", 1, "a boolean"),
+            ("augment", "noise", "one of 'jitter', .*, a non-empty sequence of such .* or None"),
+            ("augment", [("time_mask", 1.0)], "one of 'jitter', .* of the last three below 1"),
             ("verbose", -1, "a boolean or an integer of at least 0"),
             ("random_state", 2**32, "an integer .* at most 4294967295, an instance of"),
             ("class_weight", "equal", "'balanced', a mapping of .* or None"),

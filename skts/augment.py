@@ -1,10 +1,9 @@
 """Random changes of series that leave their class or number as it is, for training.
 
-The option `augment` of classifiers and regressors applies them to every batch of training, anew at
-every step, and to nothing else. Each takes a batch of series and draws for every series by itself,
-from torch's global generator of the device that the series lie on. A series that a batch pads stays
-padded with zeros. How strong a change is goes by the series' own mean and standard deviation,
-channel by channel, so that it does not depend on their scale.
+The option `augment` of classifiers and regressors applies them in every step of training, and
+nowhere else. Each draws for every series of a batch by itself, from torch's global generator of the
+device that the series lie on. Padding stays zero. How strong a change is goes by the series' own
+mean and standard deviation, channel by channel, so that it does not depend on their scale.
 """
 
 from collections.abc import Sequence
@@ -71,8 +70,11 @@ def augmented(
     torch.Size([4, 2, 50])
     """
     for step in [augment] if isinstance(augment, str) else augment or ():
-        name, *strength = [step] if isinstance(step, str) else step
-        x = AUGMENTATIONS[name](x, lengths, **dict(zip(["strength"], strength, strict=False)))
+        if isinstance(step, str):
+            x = AUGMENTATIONS[step](x, lengths)
+        else:
+            name, strength = step
+            x = AUGMENTATIONS[name](x, lengths, strength=strength)
     return x
 
 

@@ -100,14 +100,21 @@ def test_augmentation(tmp_path):
     options = ["--data", str(DATA / "ucr"), "--out", str(out), "--splits", "1", "--n-jobs", "1"]
     options += ["--estimators", "FCN", "--set", "max_epochs=2", "filters=(4, 4, 4)"]
     without, jitter = run(
-        "augmentation.py", *options, "--sets", "Chinatown", "--augment", "None", "jitter"
+        "augmentation.py", *options, "--sets", "SmoothSubspace", "--augment", "None", "jitter"
     )
     assert (without["augment"], jitter["augment"]) == ("None", "'jitter'")
     assert jitter["gain"] == pytest.approx(jitter["accuracy"] - without["accuracy"], abs=2e-4)
     first = out.read_text().splitlines()
     several = "('jitter', 0.5), 'time_warp'"
     again = run(
-        "augmentation.py", *options, "--sets", "Chinatown", "GunPoint", "--augment", "None", several
+        "augmentation.py",
+        *options,
+        "--sets",
+        "SmoothSubspace",
+        "Trace",
+        "--augment",
+        "None",
+        several,
     )
     assert [row["n"] for row in again] == [2, 2]
     rows = out.read_text().splitlines()

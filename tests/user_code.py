@@ -55,7 +55,7 @@ def training(y: np.ndarray) -> None:
     LSTMFCNClassifier(augment=["jitter", ("time_warp", 0.3)]).set_params(augment="scaling")
 
     LSTMFCNClassifier(augment="noise")  # error: arg-type
-    LSTMFCNClassifier(augment=["jitter", ("time_warp", "much")])  # error: arg-type
+    LSTMFCNClassifier(augment=["jitter", ("time_warp", "much")])  # error: list-item
     LSTMFCNClassifier(n_cels=4)  # error: call-arg
     LSTMFCNClassifier("balanced")  # error: call-arg
     LSTMFCNClassifier(n_cells="4")  # error: arg-type

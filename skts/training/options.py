@@ -304,6 +304,15 @@ class SeriesTrainingParams(TrainingParams):
 
     _divergence_remedy = " or bring the series to a common scale (normalize='series')"
 
+    augment: Name | Augmentations | None = param(
+        default=None,
+        rule=AUGMENTATIONS,
+        group="optimisation",
+        doc="Random changes of the series in every step of training, and nowhere else, by the "
+        "functions of `skts.augment`: one, or several after each other. They act on what "
+        "``normalize='series'`` gives, ahead of ``normalize='channel'`` and `representation`. "
+        "The training loss is that of the changed series.",
+    )
     recompute_norms: bool = param(
         default=True,
         group="optimisation",
@@ -316,16 +325,6 @@ class SeriesTrainingParams(TrainingParams):
         default=False,
         group="optimisation",
         doc="Let `fit` start from the weights of the last fit instead of new ones.",
-    )
-
-    augment: Name | Augmentations | None = param(
-        default=None,
-        rule=AUGMENTATIONS,
-        group="optimisation",
-        doc="Random changes of the series in every step of training, and nowhere else, by the "
-        "functions of `skts.augment`: one, or several after each other. They act on what "
-        "``normalize='series'`` gives, ahead of ``normalize='channel'`` and `representation`. "
-        "The training loss is that of the changed series.",
     )
 
     def _augmentations(self):

@@ -27,6 +27,7 @@ Group = typing.Literal[
     "bookkeeping",
 ]
 GROUPS = typing.get_args(Group)
+LONGEST_CHOICE = 60  # characters of a type's words in documentation; more are in the text alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +124,8 @@ def described(kind):
         return "None" if kind is types.NoneType else "path-like"
     if origin is typing.Literal:
         options = ", ".join(map(repr, arguments))
+        if len(options) > LONGEST_CHOICE:
+            return "str"
         return f"{{{options}}}" if len(arguments) > 1 else options
     if origin is type:
         return f"subclass of {arguments[0].__name__}"

@@ -94,6 +94,35 @@ def test_recipe(protocol):
 
 
 @pytest.mark.full
+@needs_data
+def test_augmentation(tmp_path):
+    out = tmp_path / "out.jsonl"
+    options = ["--data", str(DATA / "ucr"), "--out", str(out), "--splits", "1", "--n-jobs", "1"]
+    options += ["--estimators", "FCN", "--set", "max_epochs=2", "filters=(4, 4, 4)"]
+    without, jitter = run(
+        "augmentation.py", *options, "--sets", "SmoothSubspace", "--augment", "None", "jitter"
+    )
+    assert (without["augment"], jitter["augment"]) == ("None", "'jitter'")
+    assert jitter["gain"] == pytest.approx(jitter["accuracy"] - without["accuracy"], abs=2e-4)
+    first = out.read_text().splitlines()
+    several = "('jitter', 0.5), 'time_warp'"
+    again = run(
+        "augmentation.py",
+        *options,
+        "--sets",
+        "SmoothSubspace",
+        "Trace",
+        "--augment",
+        "None",
+        several,
+    )
+    assert [row["n"] for row in again] == [2, 2]
+    rows = out.read_text().splitlines()
+    assert rows[:2] == first  # used again
+    assert len(rows) == 2 + 3
+
+
+@pytest.mark.full
 def test_forecast_defaults():
     tries = ["max_epochs=1", "max_epochs=1 baseline=last"]
     linear, last = run("forecast_defaults.py", "--tries", *tries)

@@ -47,6 +47,7 @@ TRAININGS = {
     "balanced": {"oversample": True, "class_weight": "balanced", "max_epochs": 6},
     "bfloat16": {"precision": "bfloat16", "max_epochs": 6},
     "progress": {"verbose": 1, "max_epochs": 6},
+    "augmented": {"augment": ["time_warp", ("jitter", 0.1), "channel_dropout"], "max_epochs": 6},
     "streamed": {"memory_limit": 0, "max_epochs": 6},
 }
 
@@ -221,6 +222,7 @@ class TestAFileOfItsOwn:
         [
             lambda est: est.set_params(lr=1e-3).fit(X, Y),
             lambda est: est.set_params(random_state=1).fit(X, Y),
+            lambda est: est.set_params(augment=["jitter"]).fit(X, Y),
             lambda est: est.fit(X + 1e-9, Y) and est.fit(X * 2, Y),
             lambda est: est.fit(X, Y[::-1]),
             lambda est: est.set_params(precision="bfloat16").fit(X, Y),

@@ -142,6 +142,8 @@ class TestCapturedIsEager:
             pytest.param({"fine_tune_rounds": 2}, marks=full),
             pytest.param({"restore_best": "train_loss"}, marks=full),
             pytest.param({"validation_fraction": 0.3, "early_stopping_patience": 2}, marks=full),
+            {"augment": ["jitter", "scaling", "time_warp", "window_slice", "time_mask"]},
+            pytest.param({"augment": "channel_dropout", "memory_limit": 0}, marks=full),
             pytest.param({"memory_limit": 0}, marks=full),
             pytest.param({"class_weight": "balanced"}, marks=full),
             pytest.param({"precision": "bfloat16"}, marks=full),

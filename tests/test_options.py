@@ -22,6 +22,7 @@ from skts import (
     FCNRegressor,
     models,
 )
+from skts.augment import Augmentations
 from skts.discovery import all_estimators
 from skts.params import GROUPS, Params, group_of, integer, param, real
 from skts.training.callbacks import Callbacks
@@ -46,12 +47,14 @@ OF_TYPE = {
     Mapping[typing.Any, float]: [{"a": 1.5, 0: 2}, types.MappingProxyType({"b": 0.5})],
     Callbacks: [[EarlyStopping()], (EarlyStopping,), [("stop", EarlyStopping)]],
     list[tuple[str, BaseEstimator]]: [[("a", FCNClassifier())], [("b", FCNRegressor())]],
+    Augmentations: [["jitter"], ("scaling", ("time_mask", 0.5)), [("jitter", np.float32(2))]],
     Sequence[float]: [(0.5, 1), [0, 2.5], (1.5,)],
     BaseEstimator: [FCNClassifier(), FCNRegressor(), LogisticRegression()],
 }
 #: Of types that no option has.
 OF_NONE = [
     *(object(), object, torch.nn.Linear, print, 1j, b"cpu", {1}, np.ones(3, dtype=int)),
+    *([("jitter", -1)], [("window_slice", 1.0)], [("jitter",)], ["jitter", None], [["jitter", 1]]),
     *(["8"], [None], [print], ("stop", EarlyStopping), {"a": "b"}, float("nan"), "no such"),
 ]
 

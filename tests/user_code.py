@@ -52,6 +52,10 @@ def training(y: np.ndarray) -> None:
     search = GridSearchCV(make_pipeline(StandardScaler(), classifier), {"lr": [1e-3]})
     search.fit(X, y).predict(X)
 
+    LSTMFCNClassifier(augment=["jitter", ("time_warp", 0.3)]).set_params(augment="scaling")
+
+    LSTMFCNClassifier(augment="noise")  # error: arg-type
+    LSTMFCNClassifier(augment=["jitter", ("time_warp", "much")])  # error: list-item
     LSTMFCNClassifier(n_cels=4)  # error: call-arg
     LSTMFCNClassifier("balanced")  # error: call-arg
     LSTMFCNClassifier(n_cells="4")  # error: arg-type

@@ -12,6 +12,7 @@ from skorch.dataset import get_len
 from skorch.helper import predefined_split
 from skorch.history import History as History
 
+from skts.augment import augmented
 from skts.device import is_out_of_memory, on_device
 from skts.layers import batch_norms, flatten_recurrent, output_layer
 from skts.training.batches import Batches, SeriesDataset
@@ -56,6 +57,7 @@ class SeriesNet(NeuralNet):
         train_split=None,
         verbose=0,
         autocast=None,
+        augment=None,
         **kwargs,
     ):
         super().__init__(
@@ -70,6 +72,7 @@ class SeriesNet(NeuralNet):
             **kwargs,
         )
         self.autocast = autocast
+        self.augment = augment
         self.captured_step_ = self.interrupts_ = None  # of the training that runs
         self.hooked_ = {}  # within an epoch, the callbacks that have each of BATCH_HOOKS
         self.n_epochs_done_ = 0  # of it, before it was taken up again
@@ -124,6 +127,12 @@ class SeriesNet(NeuralNet):
         if self.captured_step_ is None:
             return super().train_step(batch, **fit_params)
         return self.captured_step_(batch)
+
+    def train_step_single(self, batch, **fit_params):
+        inputs, target = batch
+        if self.augment is not None:
+            inputs = inputs | {"x": augmented(augment=self.augment, **self.read_of(inputs))}
+        return super().train_step_single((inputs, target), **fit_params)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if training and len(self.history) > 1:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from skts.augment import Augmentations, Name, is_augmentations
 from skts.params import Params, Rule, group_of, integer, is_sequence, param, real
 from skts.training.callbacks import Callbacks, is_callback
 
@@ -23,6 +24,12 @@ CALLBACKS = Rule(
     "a sequence of skorch callbacks (instances, classes or (name, callback) pairs)",
     lambda v: is_sequence(v) and all(map(is_callback, v)),
     Callbacks,
+)
+AUGMENTATIONS = Rule(
+    "a non-empty sequence of such names or of pairs of a name and a strength (a number of at "
+    "least 0; of the last three below 1)",
+    is_augmentations,
+    Augmentations,
 )
 FOLDER = Rule("a string that is not empty", lambda v: isinstance(v, str) and v != "", str)
 CLASS_WEIGHTS = Rule(
@@ -234,6 +241,9 @@ class TrainingParams(NetworkParams):
     def _batch_size(self):
         return int(self.batch_size)
 
+    def _augmentations(self):
+        """The option `augment`, which those of single sequences do not have."""
+
     def _check_options(self):
         super()._check_options()
         if self.restore_best == "valid_loss" and self.validation_fraction is None:
@@ -295,6 +305,15 @@ class SeriesTrainingParams(TrainingParams):
 
     _divergence_remedy = " or bring the series to a common scale (normalize='series')"
 
+    augment: Name | Augmentations | None = param(
+        default=None,
+        rule=AUGMENTATIONS,
+        group="optimisation",
+        doc="Random changes of the series in every step of training, and nowhere else, by the "
+        "functions of `skts.augment`: one, or several after each other. They act on what "
+        "``normalize='series'`` gives, ahead of ``normalize='channel'`` and `representation`. "
+        "The training loss is that of the changed series.",
+    )
     recompute_norms: bool = param(
         default=True,
         group="optimisation",
@@ -332,6 +351,9 @@ class SeriesTrainingParams(TrainingParams):
                 f"freeze={self.freeze!r} needs learnt weights: init_from must be a fitted "
                 "estimator or a file of one, got None"
             )
+
+    def _augmentations(self):
+        return self.augment
 
     def _check_partial_fit_options(self):
         needs_all = {

@@ -299,6 +299,7 @@ def made_net(options, make_net, network, device, callbacks=(), *, max_epochs=Non
             "batch_size": int(options.batch_size),
             "autocast": autocast_dtype(options.precision, device, options._fast_in_bfloat16),
             "compile": bool(options.compile),
+            "augment": options._augmentations(),
             **_optimizer_arguments(options, device),
         }
     net = make_net(network(), device=str(device), callbacks=callbacks, **arguments).initialize()

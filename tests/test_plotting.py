@@ -10,6 +10,8 @@ import torch
 from matplotlib import pyplot as plt
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.linear_model import RidgeClassifier
+from matplotlib.dates import ConciseDateFormatter
+from sktime.datasets import load_airline
 from sktime.datatypes import convert_to
 
 import skts
@@ -20,11 +22,13 @@ from skts.explain import (
     class_activation_maps,
     filter_outputs,
 )
+from tests import forecasts
 from tests.settings import small
 
 mpl.use("agg")
 X = np.random.default_rng(0).normal(size=(20, 2, 12))
 Y = np.array(["no", "yes"])[np.arange(20) % 2]
+AIRLINE = load_airline()
 RELEVANCE = np.linspace(-1, 3, 24).reshape(2, 12)
 
 
@@ -54,6 +58,7 @@ PLOTS = {
     "plot_class_activation": lambda ax: plotting.plot_class_activation(classifier(), X[0], ax=ax),
     "plot_embedding": lambda ax: plotting.plot_embedding(classifier(), X, Y, ax=ax),
     "plot_filter": lambda ax: plotting.plot_filter(classifier(), X[0], ax=ax),
+    "plot_forecast": lambda ax: plotting.plot_forecast(AIRLINE[-12:], ax=ax),
     "plot_attention": lambda ax: plotting.plot_attention(attentive(), X, ax=ax),
     "plot_learning_curves": lambda ax: plotting.plot_learning_curves(classifier(), ax=ax),
     "plot_confusion_matrix": lambda ax: plotting.plot_confusion_matrix(classifier(), X, Y, ax=ax),
@@ -246,3 +251,140 @@ class TestEmbedding:
             plotting.plot_embedding(classifier(), X[:1])
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             plotting.plot_embedding(classifier(), X, Y[:-1])
+def forecast_of(y=AIRLINE):
+    """The forecast and intervals of a year, of an index of whatever kind."""
+    forecaster = forecasts.small(max_epochs=1, n_lags=2, calibration_fraction=0.5).fit(y)
+    steps = range(1, 13)
+    return forecaster.predict(steps), forecaster.predict_interval(steps, coverage=[0.5, 0.8])
+
+
+def drawn(ax):
+    return dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+
+
+def test_a_forecast_is_drawn_on_dates():
+    history, truth = AIRLINE[:-12], AIRLINE[-12:]
+    forecast, interval = forecast_of(history)
+    before = interval.copy()
+    ax = plotting.plot_forecast(forecast, history=history, truth=truth, interval=interval)
+    pd.testing.assert_frame_equal(interval, before)
+    parts = drawn(ax)
+    names = ["forecast, interval of 80 %", "forecast, interval of 50 %"]
+    assert sorted(parts) == sorted(["history", "truth", "forecast", *names])
+    assert isinstance(ax.xaxis.get_major_formatter(), ConciseDateFormatter)
+    for name, values in {"history": history, "truth": truth, "forecast": forecast}.items():
+        times, numbers = parts[name].get_data()
+        np.testing.assert_array_equal(numbers, values)
+        np.testing.assert_array_equal(times, values.index.to_timestamp())
+    for name, coverage in zip(names, (0.8, 0.5), strict=True):
+        limits = interval.droplevel(0, axis="columns")[coverage]
+        (path,) = parts[name].get_paths()
+        np.testing.assert_allclose(path.get_extents().ymin, limits["lower"].min())
+        np.testing.assert_allclose(path.get_extents().ymax, limits["upper"].max())
+    assert ax.get_ylabel() == "Number of airline passengers"
+
+
+def numbered(y):
+    return y.reset_index(drop=True)
+
+
+def dated(y):
+    return y.set_axis(y.index.to_timestamp().tz_localize("Europe/Paris"))
+
+
+@pytest.mark.parametrize("kind", [numbered, dated])
+def test_a_forecast_of_other_time_points(kind):
+    y = kind(AIRLINE)
+    forecast, _ = forecast_of(y)
+    ax = plotting.plot_forecast(forecast, history=y)
+    ax.figure.canvas.draw()
+    np.testing.assert_array_equal(drawn(ax)["forecast"].get_xdata(), forecast.index)
+
+
+def test_forecasts_are_compared_on_one_axes():
+    _, ax = plt.subplots()
+    for end in (-24, -12):
+        forecast = AIRLINE[end:][:12]
+        for label, color in (("a", "red"), ("b", "blue")):
+            plotting.plot_forecast(forecast, truth=AIRLINE, label=label, color=color, ax=ax)
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["truth", "a", "b"] == [*drawn(ax)]
+    assert [line.get_color() for line in ax.get_lines()[1::2]] == ["red", "blue"] * 2
+
+
+def test_one_series_of_many():
+    y = hierarchy()
+    forecast, interval = (frame.groupby(level=[0, 1]).tail(3) for frame in (y, interval_of(y)))
+    for name in (("a", "y"), ("b", "x")):
+        ax = plotting.plot_forecast(forecast, history=y, interval=interval, series=name)
+        np.testing.assert_array_equal(drawn(ax)["history"].get_ydata(), y.loc[name, "demand"])
+        np.testing.assert_array_equal(
+            drawn(ax)["forecast"].get_ydata(), forecast.loc[name, "demand"]
+        )
+        assert ax.get_title() == ", ".join(name)
+        assert ax.get_ylabel() == "demand"
+    message = r"^series must be one of \[\('a', 'x'\), .*\], as forecast has it, got "
+    for wrong in (None, "a", ("a", "z")):
+        with pytest.raises(ValueError, match=message):
+            plotting.plot_forecast(forecast, series=wrong)
+    panel = y.loc["a"]
+    ax = plotting.plot_forecast(panel, series="y")
+    np.testing.assert_array_equal(drawn(ax)["forecast"].get_ydata(), panel.loc["y", "demand"])
+    alone = panel.loc[["y"]]  # a panel of one series
+    assert plotting.plot_forecast(alone, history=alone).get_title() == "y"
+    with pytest.raises(ValueError, match="None for a single series, as forecast has it, got 'y'"):
+        plotting.plot_forecast(AIRLINE, series="y")
+    with pytest.raises(ValueError, match=r"one of \['y'\], as history has it, got 'x'"):
+        plotting.plot_forecast(panel, history=alone, series="x")
+
+
+def hierarchy():
+    index = pd.MultiIndex.from_product([["a", "b"], ["x", "y"], range(8)])
+    return pd.DataFrame({"demand": np.arange(32.0)}, index)
+
+
+def interval_of(y):
+    columns = pd.MultiIndex.from_product([["demand"], [0.9], ["lower", "upper"]])
+    return pd.DataFrame(np.column_stack([y - 1, y + 1]), y.index, columns)
+
+
+def test_one_column_of_several():
+    y = pd.DataFrame({"up": np.arange(90.0), "down": -np.arange(90.0)})
+    forecast, interval = forecast_of(y)
+    ax = plotting.plot_forecast(forecast, history=y, interval=interval, column="down")
+    np.testing.assert_array_equal(drawn(ax)["forecast"].get_ydata(), forecast["down"])
+    assert ax.get_ylabel() == "down"
+    limits = interval["down"][0.8]
+    (path,) = drawn(ax)["forecast, interval of 80 %"].get_paths()
+    np.testing.assert_allclose(path.get_extents().ymax, limits["upper"].max())
+    for wrong in (None, "left"):
+        with pytest.raises(ValueError, match=r"column must be one of \['up', 'down'\], those of"):
+            plotting.plot_forecast(forecast, column=wrong)
+    with pytest.raises(ValueError, match=r"one of \['up', 'down'\], those of interval, got None"):
+        plotting.plot_forecast(forecast["up"], interval=interval)
+
+
+def test_a_forecast_of_one_step_and_limits_that_are_infinite_are_seen():
+    y = pd.DataFrame({"demand": np.arange(5.0)})
+    ax = plotting.plot_forecast(y[-1:], history=y[:1], interval=interval_of(y)[-1:])
+    assert [line.get_marker() for line in ax.get_lines()] == ["o", "o"]
+    (piece,) = drawn(ax)["forecast, interval of 90 %"].get_segments()
+    np.testing.assert_array_equal(piece, [[4, 3], [4, 5]])
+    interval = interval_of(y)
+    interval.iloc[3:, 1] = np.inf
+    ax = plotting.plot_forecast(y, interval=interval)
+    assert "forecast, interval of 90 %, infinite at 2 of 5 time points" in drawn(ax)
+    assert np.isfinite(ax.get_ylim()).all()
+
+
+def test_what_is_no_forecast():
+    y = AIRLINE
+    with pytest.raises(TypeError, match="truth must be a Series or DataFrame .* got a ndarray"):
+        plotting.plot_forecast(y, truth=y.to_numpy())
+    with pytest.raises(TypeError, match="forecast must be a Series .* got a NoneType"):
+        plotting.plot_forecast(None)
+    with pytest.raises(TypeError, match="interval must have the columns of predict_interval"):
+        plotting.plot_forecast(y, interval=y.to_frame())
+    with pytest.raises(ValueError, match=r"history must be of the kind .* period\[M\], got int64"):
+        plotting.plot_forecast(y, history=numbered(y))
+    assert plt.get_fignums() == []

@@ -2,6 +2,8 @@
 
 import re
 import signal
+import subprocess
+import sys
 
 import pytest
 from skorch.callbacks import Callback, EarlyStopping
@@ -13,6 +15,16 @@ from tests import forecasts
 from tests.recording import X, Y
 from tests.settings import small
 
+#: What tqdm takes for the kernel of a notebook, in which ipywidgets is not installed.
+NOTEBOOK = """
+import sys, types
+class ZMQInteractiveShell: pass
+sys.modules |= {name: types.ModuleType(name) for name in ("IPython", "ipykernel.zmqshell")}
+sys.modules["IPython"].get_ipython = ZMQInteractiveShell
+sys.modules["ipywidgets"] = None
+from skts.training.callbacks import tqdm
+tqdm(total=2, desc="LSTMFCNClassifier", unit=" epoch").close()
+"""
 CYCLES = {"max_epochs": 14, "first_cycle": 2}  # 2, 4 and 8 epochs
 
 
@@ -53,6 +65,14 @@ def test_epochs_losses_and_time(capsys):
     last = err.split("\r")[-1]
     assert re.search(r"^LSTMFCNClassifier: 100%.*4/4 \[.*<.*train_loss=.*valid_loss=.*\]\n$", last)
     assert out == ""
+
+
+@pytest.mark.full
+def test_a_notebook_without_widgets_shows_text_and_no_warning():
+    command = [sys.executable, "-W", "error", "-c", NOTEBOOK]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.search(r"^LSTMFCNClassifier: .*0/2 \[00:00<\?, \? epoch/s\]\n$", done.stderr, re.M)
+    assert done.stdout == ""
 
 
 def test_the_end_is_that_of_the_cycle(shown):

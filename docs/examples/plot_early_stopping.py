@@ -23,17 +23,16 @@ options = {
 stopped = FCNClassifier(
     validation_fraction=0.3, early_stopping_patience=20, restore_best="valid_loss", **options
 ).fit(X_train, y_train)
-history = stopped.history_
-losses = history[:, "valid_loss"]
-best = losses.index(min(losses))
-print(f"stopped after {len(history)} epochs, weights of epoch {history[best, 'epoch']}")
+history = stopped.history_frame()
+best = history["valid_loss"].idxmin()
+print(f"stopped after {len(history)} epochs, weights of epoch {best}")
 
 # %%
 # The loss of the validation split stops falling long before that of training does.
 
 fig, ax = plt.subplots(layout="constrained")
 plot_learning_curves(stopped, ax=ax)
-ax.axvline(history[best, "epoch"], color="grey", linestyle=":", label="weights kept")
+ax.axvline(best, color="grey", linestyle=":", label="weights kept")
 ax.set_title("FCN on ItalyPowerDemand")
 ax.legend()
 
@@ -42,7 +41,7 @@ ax.legend()
 # of them, and the default of the package (one-cycle schedule, no validation split), for
 # comparison. With so few series the difference may go either way.
 
-same_epochs = FCNClassifier(**options | {"max_epochs": history[best, "epoch"]})
+same_epochs = FCNClassifier(**options | {"max_epochs": best})
 default = FCNClassifier(filters=(32, 64, 32), max_epochs=50, random_state=0)
 for name, clf in {
     "stopped early": stopped,

@@ -35,8 +35,8 @@ clf = LSTMFCNClassifier(max_epochs=50, random_state=0).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# ``history_`` has the loss of each epoch. The learning rate rises first and falls to zero at the
-# end, so the loss settles.
+# ``history_frame()`` has the loss of each epoch. The learning rate rises first and falls to zero
+# at the end, so the loss settles.
 
 ax = plot_learning_curves(clf)
 ax.set_title("LSTM-FCN on ItalyPowerDemand")

@@ -12,6 +12,7 @@ from matplotlib import pyplot as plt
 from sktime.datasets import load_lynx
 
 from skts.forecasting import ALSTMForecaster
+from skts.plotting import plot_forecast
 
 lynx = load_lynx()
 y = np.log(lynx)  # what grows and shrinks by factors
@@ -22,36 +23,30 @@ y = np.log(lynx)  # what grows and shrinks by factors
 # forecasts there, so many years ahead, give the width of the interval.
 
 steps = np.arange(1, 9)
-parts = []
+forecasts, intervals, last_values = [], [], []
 for end in range(74, 107, 8):
     forecaster = ALSTMForecaster(
         n_lags=12, calibration_fraction=0.5, max_epochs=100, random_state=0
     ).fit(y[:end])
-    lower, upper = np.exp(forecaster.predict_interval(steps, coverage=0.8).to_numpy().T)
-    forecast = np.exp(forecaster.predict(steps).to_numpy())
-    found = {"forecast": forecast, "lower": lower, "upper": upper, "last": lynx.iloc[end - 1]}
-    parts.append(pd.DataFrame(found, index=y.index[end : end + 8]))
+    forecasts.append(np.exp(forecaster.predict(steps)))
+    intervals.append(np.exp(forecaster.predict_interval(steps, coverage=0.8)))
+    last_values.append(pd.Series(lynx.iloc[end - 1], y.index[end : end + 8]))
 
 # %%
 # Beside the forecasts, the last value known.
 
-together = pd.concat(parts)
-truth = lynx[together.index]
-for name in ("forecast", "last"):
-    print(f"{name}: mean error {np.abs(together[name] - truth).mean():.0f} lynx")
-inside = together["lower"].le(truth) & truth.le(together["upper"])
+interval = pd.concat(intervals).droplevel([0, 1], axis="columns")
+truth = lynx[interval.index]
+for name, parts in {"forecast": forecasts, "last": last_values}.items():
+    print(f"{name}: mean error {np.abs(pd.concat(parts) - truth).mean():.0f} lynx")
+inside = truth.between(interval["lower"], interval["upper"])
 print(f"{inside.sum()} of {len(inside)} truths lie within the interval of 80 %")
 
 # %%
 # The intervals are wide where the forecast is high: the errors are those of logarithms.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
-ax.plot(lynx.index.year[50:], lynx[50:], color="black", linewidth=1, label="truth")
-for place, part in enumerate(parts):
-    names = ("forecast", "interval of 80 %") if place == 0 else (None, None)
-    years = part.index.year
-    ax.plot(years, part["forecast"], "o-", color="#0072b2", markersize=3, label=names[0])
-    ax.fill_between(years, part["lower"], part["upper"], color="#0072b2", alpha=0.2, label=names[1])
-    ax.axvline(years[0] - 0.5, color="grey", linewidth=0.8, linestyle=":")
+for forecast, interval in zip(forecasts, intervals, strict=True):
+    plot_forecast(forecast, interval=interval, truth=lynx[50:], ax=ax)
 ax.set(xlabel="year", ylabel="lynx trapped in the year", ylim=(0, 14000))
 ax.legend(loc="upper left", ncols=3)

@@ -12,6 +12,7 @@ from matplotlib import pyplot as plt
 
 from skts.datasets import load_ucr_parts
 from skts.forecasting import LSTMForecaster
+from skts.plotting import plot_forecast
 
 (days, _), (new_days, _) = load_ucr_parts("ItalyPowerDemand")
 new_days = new_days[:100]
@@ -30,21 +31,19 @@ def panel(values):
 
 forecaster = LSTMForecaster(n_lags=12, max_epochs=60, random_state=0)
 forecaster.pretrain(panel(days))
-forecaster.fit(panel(new_days[:, :18]))
-forecast = forecaster.predict(np.arange(1, 7))["demand"].to_numpy().reshape(-1, 6)
+known = panel(new_days[:, :18])
+forecast = forecaster.fit(known).predict(np.arange(1, 7))
 
 # %%
 # Two forecasts that know less: the last hour known, and the average training day.
 
-others = {
+truth = new_days[:, 18:]
+forecasts = {
+    "LSTMForecaster": forecast["demand"].to_numpy().reshape(-1, 6),
     "last hour known": np.repeat(new_days[:, 17:18], 6, axis=1),
     "average training day": np.tile(days[:, 18:].mean(axis=0), (len(new_days), 1)),
 }
-truth = new_days[:, 18:]
-errors = {
-    name: np.abs(values - truth).mean(axis=0)
-    for name, values in ({"LSTMForecaster": forecast} | others).items()
-}
+errors = {name: np.abs(values - truth).mean(axis=0) for name, values in forecasts.items()}
 for name, error in errors.items():
     print(f"{name}: mean error {error.mean():.3f}")
 
@@ -52,18 +51,14 @@ for name, error in errors.items():
 # On the whole the network is better than the last hour known. The average training day knows
 # nothing of the new day and is better in the middle of the evening.
 
-hours = np.arange(18, 24)
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-for day, color in ((0, "#0072b2"), (1, "#d55e00")):
-    left.plot(new_days[day], color=color, linewidth=1, label=f"day {day}")
-    left.plot(hours, forecast[day], "o--", color=color, label=f"day {day}, forecast")
-left.axvline(17, color="grey", linestyle=":")
-left.set(xlabel="hour of the day", ylabel="demand, standardised", title="Two new days")
-left.set_ylim(-2, 3.8)
-left.legend(loc="upper center", ncols=2)
+fig, (*days_axes, right) = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+whole = panel(new_days)
+for day, ax in enumerate(days_axes):
+    plot_forecast(forecast, history=known, truth=whole.drop(known.index), series=day, ax=ax)
+    ax.set(xlabel="hour of the day", ylabel="demand, standardised", title=f"New day {day}")
 looks = (("#0072b2", "o-"), ("#d55e00", "s--"), ("#009e73", "^:"))
 for (name, error), (color, line) in zip(errors.items(), looks, strict=True):
-    right.plot(hours, error, line, color=color, label=name)
+    right.plot(np.arange(18, 24), error, line, color=color, label=name)
 right.set(
     xlabel="hour of the day", ylabel="mean absolute error", title="100 new days", ylim=(0, None)
 )

@@ -14,6 +14,7 @@ from sktime.datasets import load_airline
 from sktime.performance_metrics.forecasting import MeanAbsoluteScaledError
 
 from skts.forecasting import LSTMForecaster
+from skts.plotting import plot_forecast
 
 y = load_airline()
 options = {"n_lags": 12, "max_epochs": 100, "random_state": 0}
@@ -45,17 +46,8 @@ print(errors.round(2).to_string())
 # of the year before were better still.
 
 fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
-ax.plot(y.index.to_timestamp(), y, color="black", linewidth=1, label="truth")
-looks = {"LSTM on the series": ("#0072b2", "--"), "LSTM on the change": ("#d55e00", "-")}
-for name, (color, line) in looks.items():
+for name, color in {"LSTM on the series": "#0072b2", "LSTM on the change": "#d55e00"}.items():
     for end in (84, 108, 132):
-        forecast = forecasts[name, end]
-        label = name if end == 84 else None
-        ax.plot(forecast.index.to_timestamp(), forecast, line, color=color, lw=2.5, label=label)
-ax.set(
-    xlabel="year",
-    ylabel="passengers, thousands",
-    xlim=(pd.Timestamp("1955"), None),
-    ylim=(200, 700),
-)
+        plot_forecast(forecasts[name, end], truth=y[72:], label=name, color=color, ax=ax)
+ax.set(xlabel="year", ylabel="passengers, thousands", ylim=(200, 700))
 ax.legend(loc="upper left")

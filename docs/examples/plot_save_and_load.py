@@ -35,9 +35,9 @@ for _ in range(20):
     loaded.partial_fit(X_train, y_train)
 
 fig, ax = plt.subplots(layout="constrained")
-history = loaded.history_
-ax.plot(range(1, 21), history[:20, "train_loss"], color="#0072b2", label="fit, then saved")
-ax.plot(range(21, 41), history[20:, "train_loss"], "--", color="#d55e00", label="loaded, then on")
+losses = loaded.history_frame()["train_loss"]
+ax.plot(losses[:20], color="#0072b2", label="fit, then saved")
+ax.plot(losses[20:], "--", color="#d55e00", label="loaded, then on")
 ax.axvline(20.5, color="grey", linestyle=":")
 ax.set(xlabel="epoch", ylabel="training loss", yscale="log", title="FCN on ItalyPowerDemand")
 ax.legend()

@@ -28,8 +28,8 @@ from skts.input.validation import (
 )
 from skts.layers import REPRESENTATIONS, Reading, output_layer, steps_of
 from skts.training.batches import SeriesDataset
+from skts.training.history import HasHistory
 from skts.training.interrupts import unchanged_on_error
-from skts.training.net import History
 from skts.training.options import (
     InputParams,
     NetworkParams,
@@ -251,13 +251,14 @@ class SeriesEstimator(
         return check_finite(outputs, values.__getitem__, "the network gives no finite number")
 
 
-class GradientTrained(SeriesEstimator, SeriesTrainingParams):
+class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
     """Abstract base of the estimators whose network is trained by gradient."""
 
     _fitted_attributes: ClassVar[tuple] = (
         (
             "history_ : skorch.history.History",
-            "Losses, durations and learning rates, epoch by epoch; single batches are not kept.",
+            "Losses, durations and learning rates, epoch by epoch; single batches are not kept. "
+            "`history_frame` gives them as a table.",
         ),
         (
             "transferred_ : dict of two lists of str",
@@ -265,10 +266,6 @@ class GradientTrained(SeriesEstimator, SeriesTrainingParams):
             "started 'new'.",
         ),
     )
-
-    @property
-    def history_(self) -> History:
-        return self.net_.history
 
     def _net_to_go_on_from(self):
         return vars(self).get("net_") if self.warm_start else None

@@ -30,8 +30,8 @@ from skts.forecasting.time_points import (
 )
 from skts.input.validation import check_not_beyond
 from skts.persistence.storable import Storable
+from skts.training.history import HasHistory
 from skts.training.interrupts import unchanged_on_error
-from skts.training.net import History
 
 ARRAYS = ["np.ndarray", "numpy3D"]  # of sktime's containers those without an index
 MTYPES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
@@ -42,7 +42,7 @@ SameTable = TypeVar("SameTable", bound=Table)
 Horizon = int | Sequence[int] | np.ndarray | pd.Index | ForecastingHorizon
 
 
-class SequenceForecaster(ForecastingParams, BaseForecaster, Storable, ABC):
+class SequenceForecaster(HasHistory, ForecastingParams, BaseForecaster, Storable, ABC):
     """Abstract base: trains a causal network sequence to sequence, on one series or on many."""
 
     _tags: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # sktime writes no ClassVar
@@ -77,7 +77,7 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, Storable, ABC):
         (
             "history_ : skorch.history.History",
             "Losses (mean squared errors of the standardised series), durations and learning "
-            "rates, epoch by epoch.",
+            "rates, epoch by epoch; `history_frame` gives them as a table.",
         ),
         ("pretrained_net_ : skorch.NeuralNet", "The net that `pretrain` trained."),
     )
@@ -124,10 +124,6 @@ class SequenceForecaster(ForecastingParams, BaseForecaster, Storable, ABC):
             small | {"strategy": "direct", "baseline": "last", "missing": "ffill", "n_lags": 2},
             small | {"exogenous": "lagged", "window_length": 8, "calibration_fraction": 0.4},
         ]
-
-    @property
-    def history_(self) -> History:
-        return self.net_.history
 
     def _stored(self):
         if self.state == "new":

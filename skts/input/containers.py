@@ -45,7 +45,7 @@ def read(estimator, X, reset):
     """
     _check_container(X)
     _check_channel_names(estimator, X, reset)
-    X = _unwrapped(X)
+    X = unwrapped(X)
     if isinstance(X, list):
         return _stacked(X)
     n_dims = len(getattr(X, "shape", (0, 0)))
@@ -65,7 +65,7 @@ def read(estimator, X, reset):
 def names_its_axes(X):
     """Whether `X` is made of frames, whose rows are time points and whose columns are channels."""
     frames = X if isinstance(X, (list, tuple)) else [X]
-    return _is_pandas_panel(X) or all(hasattr(frame, "columns") for frame in frames)
+    return is_panel(X) or all(hasattr(frame, "columns") for frame in frames)
 
 
 def _check_container(X):
@@ -118,27 +118,27 @@ def _of_too_few_dimensions(X):
     )
 
 
-def _unwrapped(X):
+def unwrapped(X):
     """A list of arrays (C, T_i) where `X` holds series of their own, else an array-like."""
-    if _is_pandas_panel(X):
+    if is_panel(X):
         X = _frames(X)
     if getattr(X, "is_nested", False):
         X = X.unbind()
     if isinstance(X, Sequence) and not hasattr(X, "shape"):
         X = list(X)
     if isinstance(X, (list, tuple)) and _is_list_of_arrays(X):
-        if any(map(_is_pandas_panel, X)):
+        if any(map(is_panel, X)):
             raise ValueError(
                 f"{CONTAINERS}; got a list of frames that hold several series each. Pass such a "
                 "frame itself, several as pd.concat(X)."
             )
         for i, x in enumerate(X):
-            _check_times(x, i)
+            check_times(x, i)
         # a frame holds time points in its rows, an array in its last axis
-        return [_array(x).T if hasattr(x, "columns") else _array(x) for x in X]
+        return [array_of(x).T if hasattr(x, "columns") else array_of(x) for x in X]
     if isinstance(X, (list, tuple)):
         try:
-            return _array([_channels(x) for x in X])
+            return array_of([_channels(x) for x in X])
         except ValueError as error:
             raise ValueError(
                 f"{CONTAINERS}; got nested lists of unequal lengths. Make each series an array: "
@@ -147,7 +147,7 @@ def _unwrapped(X):
     return X if hasattr(X, "columns") else _array_like(X)
 
 
-def _check_times(series, i):
+def check_times(series, i, what="X"):
     """Refuse a frame or Series of pandas whose index tells that its time points are not in order.
 
     An index of strings has no order in time: it may be of the columns of a table.
@@ -158,14 +158,14 @@ def _check_times(series, i):
         return
     if not times.is_unique:
         raise ValueError(
-            f"the time points of a series must differ, series {i} of X has "
+            f"the time points of a series must differ, series {i} of {what} has "
             f"{times[times.duplicated()][0]} more than once. Drop or average its rows."
         )
     if not times.is_monotonic_increasing:
         raise ValueError(
-            f"the time points of a series must be in order, series {i} of X has "
+            f"the time points of a series must be in order, series {i} of {what} has "
             f"{times[(times[1:] < times[:-1]).argmax() + 1]} behind a later one. Sort its rows, "
-            "[x.sort_index() for x in X], or give them new time points."
+            f"[x.sort_index() for x in {what}], or give them new time points."
         )
 
 
@@ -177,8 +177,8 @@ def _is_list_of_arrays(X):
 def _channels(x):
     """A series as a list, the channels of which may be arrays."""
     if isinstance(x, (list, tuple)):
-        return [_array(channel) if hasattr(channel, "shape") else channel for channel in x]
-    return _array(x) if hasattr(x, "shape") else x
+        return [array_of(channel) if hasattr(channel, "shape") else channel for channel in x]
+    return array_of(x) if hasattr(x, "shape") else x
 
 
 def _array_like(X):
@@ -186,11 +186,11 @@ def _array_like(X):
     is_read = hasattr(X, "detach") or isinstance(X, np.ma.MaskedArray)
     holds_objects = isinstance(X, np.ndarray) and X.dtype == object
     if is_read or holds_objects:
-        return _array(X)
+        return array_of(X)
     if hasattr(X, "shape"):
         return X
     try:  # as awkward's arrays, which may be of series of unequal length
-        return _array(X)
+        return array_of(X)
     except ValueError as error:
         raise ValueError(
             f"{CONTAINERS}; got a {type(X).__name__} that is no such array ({error}). Pass "
@@ -198,7 +198,7 @@ def _array_like(X):
         ) from error
 
 
-def _array(x):
+def array_of(x):
     """A torch tensor, a frame or an array-like as an array."""
     if hasattr(x, "detach"):
         return _of_tensor(x)
@@ -248,7 +248,7 @@ def _frames(X):
 
 def _check_channel_names(estimator, X, reset):
     """Channels are told apart by their place: frames that name them must keep their order."""
-    frames = X if isinstance(X, (list, tuple)) else [X] if _is_pandas_panel(X) else []
+    frames = X if isinstance(X, (list, tuple)) else [X] if is_panel(X) else []
     if not len(frames) or not all(hasattr(frame, "columns") for frame in frames):
         return
     if not reset and "channel_names_in_" not in vars(estimator):
@@ -267,7 +267,7 @@ def _is_pandas(X):
     return type(X).__module__.partition(".")[0] == "pandas" and hasattr(X, "columns")
 
 
-def _is_pandas_panel(X):
+def is_panel(X):
     """A pandas frame whose rows are not series: multi-index, or nested with series in its cells."""
     if not _is_pandas(X):
         return False

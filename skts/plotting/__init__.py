@@ -1,6 +1,6 @@
-"""Figures of what skts.explain tells, and of training. Each takes an Axes and returns it.
+"""Figures of what skts.explain tells, of training and of forecasts.
 
-They need matplotlib, which the extra ``plot`` installs.
+Each takes an Axes and returns it. They need matplotlib, which the extra ``plot`` installs.
 """
 
 from skts.plotting.embedding import plot_embedding
@@ -10,6 +10,7 @@ from skts.plotting.estimators import (
     plot_confusion_matrix,
     plot_learning_curves,
 )
+from skts.plotting.forecasts import plot_forecast
 from skts.plotting.series import plot_class_activation, plot_filter, plot_relevance
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "plot_confusion_matrix",
     "plot_embedding",
     "plot_filter",
+    "plot_forecast",
     "plot_learning_curves",
     "plot_relevance",
 ]

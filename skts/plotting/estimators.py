@@ -176,21 +176,12 @@ def plot_learning_curves(estimator: Any, *, ax: Axes | None = None) -> Axes:
             f"expected a fitted estimator with a history_, got this {type(estimator).__name__}: "
             "fit it, or of an ensemble take one of its estimators_; HydraMiniRocket has no epochs"
         )
-    history = estimator.history_
-    ax, epochs = axes_of(ax), history[:, "epoch"]
-    look: dict[str, Any] = {
-        "marker": "o" if len(epochs) == 1 else None
-    }  # a line of one point is not seen
-    ax.plot(epochs, history[:, "train_loss"], color="#0072b2", label="training", **look)
-    if "valid_loss" in history[0]:
-        ax.plot(
-            epochs,
-            history[:, "valid_loss"],
-            "--",
-            color="#d55e00",
-            label="validation",
-            **look,
-        )
+    history, ax = estimator.history_frame(), axes_of(ax)
+    # a line of one point is not seen
+    look: dict[str, Any] = {"marker": "o" if len(history) == 1 else None}
+    ax.plot(history["train_loss"], color="#0072b2", label="training", **look)
+    if "valid_loss" in history:
+        ax.plot(history["valid_loss"], "--", color="#d55e00", label="validation", **look)
     ax.set(xlabel="epoch", ylabel="loss", yscale="log")
     ax.legend()
     return ax

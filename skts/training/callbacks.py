@@ -3,6 +3,7 @@
 import copy
 import math
 import sys
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,12 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.utils import noop
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning
+
+with warnings.catch_warnings():
+    # in a notebook without ipywidgets the bar is text, and there is nothing to warn of
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
 
 LOSSES = ("train_loss", "valid_loss")
 
@@ -86,12 +92,13 @@ class OneCycle(Callback):
     def on_train_begin(self, net, X=None, **kwargs):
         self.n_batches_ = len(net.get_iterator(net.get_dataset(X), training=True))
         self.cycles_ = cycle_lengths(net.max_epochs, self.first_cycle)
+        self.n_cycles_ = len(self.cycles_)
         self.step_ = 0  # within a cycle
 
     def on_batch_begin(self, net, training=False, **kwargs):
         if not training:
             return
-        rate = self.rate_ = net.lr * one_cycle(self.step_, self.n_batches_ * self.cycles_[0])
+        rate = net.lr * one_cycle(self.step_, self.n_batches_ * self.cycles_[0])
         self.step_ += 1
         for group in net.optimizer_.param_groups:
             if isinstance(group["lr"], torch.Tensor):
@@ -100,7 +107,7 @@ class OneCycle(Callback):
                 group["lr"] = rate
 
     def on_epoch_end(self, net, **kwargs):
-        net.history.record("event_lr", self.rate_)  # of its last step
+        net.history.record("cycle", 1 + self.n_cycles_ - len(self.cycles_))
         if self.step_ == self.n_batches_ * self.cycles_[0]:
             self.cycles_, self.step_ = self.cycles_[1:], 0
 
@@ -125,9 +132,10 @@ def one_cycle(step, n_steps):
 
 
 class Progress(Callback):
-    """A bar on stderr: epochs done of those up to the end of the cycle, loss, remaining time.
+    """A bar: epochs done of those up to the end of the cycle, loss, remaining time.
 
-    It ends full, unless training failed, and is followed by why training ended ahead of time.
+    It ends full, unless training failed, and is followed by why training ended ahead of time. It is
+    a widget in a notebook that has ipywidgets, else text on stderr.
     """
 
     def __init__(self, label):
@@ -147,7 +155,7 @@ class Progress(Callback):
                 total=total,
                 initial=net.n_epochs_done_,
                 desc=f"{self.label}, round {net.round_}" if net.round_ else self.label,
-                unit="epoch",
+                unit=" epoch",
                 file=sys.stderr,
             )
         self._set_total(total)
@@ -183,17 +191,14 @@ class Progress(Callback):
 
 
 class Plateau(LRScheduler):
-    """A scheduler that records numbers; on CUDA the learning rate is a tensor."""
-
-    def on_epoch_end(self, net, **kwargs):
-        super().on_epoch_end(net, **kwargs)
-        net.history.record("event_lr", float(net.history[-1, "event_lr"]))
+    """The package's own scheduler, which is told from one of the user's."""
 
 
 def plateau(options, monitor):
     """Reduces the learning rate as the plateau options of `options` say."""
     return Plateau(
         policy=ReduceLROnPlateau,
+        event_name=None,  # the net records the learning rate
         monitor=monitor,
         factor=options.plateau_factor,
         patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras

@@ -231,6 +231,14 @@ class SeriesNet(NeuralNet):
             for norm in batch_norms(self.module_, frozen=True):
                 norm.eval()
 
+    def on_epoch_begin(self, *args, **kwargs):
+        super().on_epoch_begin(*args, **kwargs)
+        self.history.record("round", self.round_)
+
+    def on_epoch_end(self, *args, **kwargs):
+        # on CUDA it is a tensor; schedulers of the user's record what they make of it themselves
+        self.history.record("event_lr", float(self.optimizer_.param_groups[0]["lr"]))
+
     def notify(self, method_name, **kwargs):
         # skorch callbacks end training with KeyboardInterrupt; the user's ends the program
         try:

@@ -1,0 +1,127 @@
+"""Windows of series, and what comes after each of them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skts.input.containers import array_of, check_times, is_panel, unwrapped
+from skts.params import integer
+
+
+def windows(y: Any, length: int, horizon: int, *, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of series, and the values that come some steps after each, for regressors.
+
+    No window reaches from one series into another.
+
+    Parameters
+    ----------
+    y : Series, frame, array or panel
+        One series: a Series, an array of shape (T,), or a frame with a row for each time point and
+        a column for each channel. Several: an array of shape (n_series, C, T), a list of arrays
+        (T_i,) or (C, T_i), a list of frames, or a frame whose index has the series ahead of the
+        time points.
+    length : int
+        Time points in a window.
+    horizon : int
+        Steps from the last time point of a window to its target; 1 is the next one.
+    stride : int, default=1
+        Steps from one window to the next.
+
+    Returns
+    -------
+    X : ndarray of shape (n, C, length), float64
+        Series by series, in the order of time. A value that is missing is NaN.
+    target : ndarray of shape (n,), or (n, C) where there are several channels, float64
+
+    Raises
+    ------
+    ValueError
+        Where a number is no integer of at least 1, a series is too short, or its time points are
+        not in order or have gaps.
+    TypeError
+        Where the values are no real numbers.
+
+    Examples
+    --------
+    >>> from skts.datasets import windows
+    >>> X, target = windows([1, 2, 3, 4, 5, 6], 3, 2)
+    >>> X.tolist(), target.tolist()
+    ([[[1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0]]], [5.0, 6.0])
+    """
+    for name, number in (("length", length), ("horizon", horizon), ("stride", stride)):
+        if not integer(1).accepts(number):
+            raise ValueError(f"{name} must be an integer of at least 1, got {number!r}")
+    parts = [_windows_of(x, length, horizon, stride, i) for i, x in enumerate(_series_in(y))]
+    n_channels = {X.shape[1] for X, _ in parts}
+    if len(n_channels) != 1:
+        raise ValueError(f"all series must have the same channels, got {sorted(n_channels)}")
+    X, target = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return X, target[:, 0] if target.shape[1] == 1 else target
+
+
+def _windows_of(x, length, horizon, stride, i):
+    """Windows (n, C, length) of one series (C, T), and targets (n, C)."""
+    n_timepoints = x.shape[1]
+    if n_timepoints < length + horizon:
+        raise ValueError(
+            f"a series must have at least {length + horizon} time points, length={length} and "
+            f"horizon={horizon}, got {n_timepoints} in series {i}: lower these, or leave it out"
+        )
+    X = np.lib.stride_tricks.sliding_window_view(x[:, :-horizon], length, axis=1)[:, ::stride]
+    return np.moveaxis(X, 1, 0), x[:, length + horizon - 1 :: stride].T
+
+
+def _series_in(y):
+    """Each series as float64 (C, T)."""
+    if isinstance(y, pd.Series):
+        y = y.to_frame()
+    if is_panel(y) and y.index.nlevels > 1:
+        levels = list(range(y.index.nlevels - 1))
+        y = [frame.droplevel(levels) for _, frame in y.groupby(level=levels, sort=False)]
+    elif hasattr(y, "columns") and not is_panel(y):
+        y = [y]
+    for i, series in enumerate(y if isinstance(y, list | tuple) else []):
+        _check_no_gaps(series, i)
+    values = unwrapped(y)
+    if not isinstance(values, list):
+        values = _of_array(array_of(values))
+    found = [np.atleast_2d(x) for x in values]
+    for x in found:
+        if x.ndim != 2 or x.dtype.kind not in "biuf":
+            raise TypeError(
+                f"y must hold series of real numbers, got one of shape {x.shape}, dtype {x.dtype}"
+            )
+    return [x.astype(np.float64) for x in found]
+
+
+def _of_array(values):
+    if values.ndim == 1:
+        return [values]
+    if values.ndim != 3 or 0 in values.shape:
+        raise ValueError(
+            "y must be one series (T,) or several (n_series, C, T), got an array of shape "
+            f"{values.shape}: pass pandas.DataFrame(y) where its columns are channels, y[:, None] "
+            "where its rows are series"
+        )
+    return list(values)
+
+
+def _check_no_gaps(series, i):
+    """Raise where pandas' time points are not in order, or one step is not as long as others."""
+    check_times(series, i, what="y")
+    times = getattr(series, "index", None)
+    is_dated = isinstance(times, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex)
+    if not is_dated and (not isinstance(times, pd.Index) or times.dtype.kind not in "iuf"):
+        return
+    if len(times) < 3 or (isinstance(times, pd.DatetimeIndex) and pd.infer_freq(times)):
+        return
+    steps = np.diff(times.asi8 if is_dated else times.to_numpy())
+    wrong = ~np.isclose(steps, np.median(steps))
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ValueError(
+            f"the time points of a series must have no gaps, series {i} of y has "
+            f"{times[first + 1]} after {times[first]}: fill them, as y.asfreq(...).ffill() does "
+            "for dates, or number the rows, y.reset_index(drop=True)"
+        )

@@ -1,0 +1,72 @@
+"""What training recorded of its epochs, as a table."""
+
+from typing import Any
+
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+
+from skts.training.callbacks import LOSSES
+from skts.training.checkpoint import epochs_of
+from skts.training.net import History
+
+#: Of skorch's names those that are too short for a table.
+RENAMED = {"event_lr": "lr", "dur": "duration"}
+#: Behind the losses and the scores.
+LAST = ["lr", "duration", "round", "cycle"]
+#: What only counts.
+LEFT_OUT = {"epoch", "train_batch_count", "valid_batch_count"}
+
+
+def frame_of(history):
+    """A row for each epoch of a skorch history, numbered from 1."""
+    frame = pd.DataFrame(epochs_of(history)).rename(columns=RENAMED)
+    frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
+    marks = {f"{name}_best" for name in frame}  # skorch's, at the lowest or highest so far
+    scores = [name for name in frame if name not in {*LOSSES, *LAST, *LEFT_OUT, *marks}]
+    frame = frame[[name for name in [*LOSSES, *scores, *LAST] if name in frame]]
+    return frame.astype({name: "Int64" for name in ("round", "cycle") if name in frame})
+
+
+class HasHistory:
+    """Mixin of the estimators whose net was trained by gradient: what is known of its epochs."""
+
+    net_: Any
+
+    @property
+    def history_(self) -> History:
+        return self.net_.history
+
+    def history_frame(self) -> pd.DataFrame:
+        """Losses, scores, learning rates and durations, epoch by epoch.
+
+        Returns
+        -------
+        DataFrame
+            The index ``epoch`` counts from 1. The columns, each where it was recorded:
+
+            * ``train_loss``, ``valid_loss``: means over the epoch.
+            * ``valid_acc`` of classifiers, and what `callbacks` recorded, under their names.
+            * ``lr``: learning rate of the epoch's last step.
+            * ``duration``: seconds.
+            * ``round``: 0, and from 1 on the refinement rounds (`fine_tune_rounds`).
+            * ``cycle``: from 1 on, the cycles of ``lr_schedule="one_cycle"``.
+
+            A number that an epoch lacks is NaN, as the loss of one that a callback ended.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> from skts import FCNClassifier
+        >>> from skts.datasets import load_ucr
+        >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+        >>> clf = FCNClassifier(max_epochs=3, random_state=0).fit(X, y)
+        >>> clf.history_frame().columns.tolist()
+        ['train_loss', 'lr', 'duration', 'round', 'cycle']
+        """
+        if "net_" not in vars(self):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
+        return frame_of(self.history_)

@@ -1,5 +1,6 @@
 """What classifiers and regressors share."""
 
+import copy
 import functools
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from skts.base.stored import PersistentNetwork
-from skts.device import out_of_memory_named, torch_defaults
+from skts.device import CPU, out_of_memory_named, seeded, torch_defaults
 from skts.input.validation import (
     check_finite,
     check_goes_on,
@@ -19,6 +20,7 @@ from skts.input.validation import (
     check_targets,
 )
 from skts.layers import REPRESENTATIONS, Reading, steps_of
+from skts.summary import Summary, summary_of
 from skts.training.batches import SeriesDataset
 from skts.training.interrupts import unchanged_on_error
 from skts.training.net import History
@@ -33,6 +35,7 @@ from skts.training.train import (
     channel_scaling,
     draw_seed,
     hold_out,
+    made_net,
     train,
 )
 
@@ -182,6 +185,65 @@ class SeriesEstimator(
             data = data._replace(target=self._encoded(data.target))
             self.net_ = self._trained(data, previous, one_epoch)
         return self
+
+    def summary(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> Summary:
+        """Layers of the network, their shapes, parameters and arithmetic, and what memory it takes.
+
+        Nothing is trained, and the estimator stays as it is. Batches of at most three series of
+        zeros go through a copy of the network. Memory is that on the CPU.
+
+        Parameters
+        ----------
+        X, y : as in `fit`, optional
+            The network is the one that `fit` would train on them. Without them it is the fitted
+            one.
+
+        Returns
+        -------
+        skts.summary.Summary
+            Prints as a table.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`, without `X` and `y`.
+        ValueError, TypeError
+            Where an option, `X` or `y` is not as described in `fit`.
+
+        Examples
+        --------
+        >>> from skts import FCNClassifier
+        >>> from skts.datasets import load_ucr
+        >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+        >>> summary = FCNClassifier(filters=(8, 8, 8)).summary(X, y)
+        >>> summary.n_parameters, summary.multiply_adds
+        (666, 13840)
+        """
+        if X is None and y is None:
+            check_is_fitted(self)
+            shaped, net = self, self.net_
+        else:
+            shaped = copy.copy(self)  # callbacks may be what cannot be copied
+            shaped._check_options()
+            values, _ = check_series(shaped, X, reset=True)
+            y = check_targets(shaped, y, values, numeric=not is_classifier(self))
+            shaped._learn_targets(y, np.ones(len(y)), None)
+            with torch_defaults(), seeded(0, CPU):
+                net = made_net(shaped, shaped._make_net, shaped._new_network, CPU)
+        return summary_of(
+            net,
+            type(self).__name__,
+            shaped.n_channels_in_,
+            shaped.n_timepoints_in_,
+            unequal_length=shaped.unequal_length_in_,
+        )
+
+    def _html_repr(self):
+        """As scikit-learn shows estimators in a notebook, and the network once it is fitted."""
+        shown = super()._html_repr()
+        if "net_" not in vars(self):
+            return shown
+        return f"{shown}<details><summary>Network</summary>{self.summary()._repr_html_()}</details>"
 
     def _outputs(self, X):
         """What the fitted net predicts, (n, n_outputs)."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from scipy.stats import loguniform
 
 from skts.params import Params, Rule, group_of, integer, is_sequence, param, real
 from skts.training.callbacks import Callbacks, is_callback
@@ -102,13 +103,18 @@ class TrainingParams(NetworkParams):
         doc="Passes over the training data, at most.",
     )
     batch_size: int = param(
-        default=16, rule=integer(1), group="optimisation", doc="Series in one optimiser step."
+        default=16,
+        rule=integer(1),
+        group="optimisation",
+        doc="Series in one optimiser step.",
+        search=(8, 16, 32, 64),
     )
     lr: float = param(
         default=5e-3,
         rule=real(0, open_low=True),
         group="optimisation",
         doc="Learning rate; the highest one of a one-cycle schedule.",
+        search=loguniform(1e-3, 2e-2),
     )
     optimizer: type[torch.optim.Optimizer] = param(
         default=torch.optim.AdamW, group="optimisation", doc="Optimiser class of ``torch.optim``."
@@ -118,6 +124,7 @@ class TrainingParams(NetworkParams):
         rule=real(0),
         group="optimisation",
         doc="Weight decay handed to the optimiser.",
+        search=loguniform(1e-3, 1e-1),
     )
     lr_schedule: Literal["one_cycle", "plateau"] | None = param(
         default="one_cycle",
@@ -260,6 +267,7 @@ def normalize_param(default):
         doc="'series': each channel of each series to mean 0 and standard deviation 1, in `fit` "
         "and in `predict`. 'channel': subtract the channel's mean and divide by its standard "
         "deviation, both over all training series. None: series as they are.",
+        search=(None, "series", "channel"),
     )
 
 
@@ -286,6 +294,7 @@ class RepresentationParams(Params):
         "sum of the mean-centred series, divided by its number of time points. 'spectrum': log(1 + "
         "amplitude) of its Fourier transform, at the frequencies of the longest training series "
         "but for frequency 0.",
+        search=(None, "derivative", "cumulative_sum", "spectrum"),
     )
 
 

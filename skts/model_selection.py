@@ -5,8 +5,6 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from skts.params import Params
-
 __all__ = ["search_space"]
 
 
@@ -54,7 +52,7 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
     space = {
         prefix + field.name: field.metadata["search"]
         for prefix, part in {"": estimator, **parts}.items()
-        if isinstance(part, Params)
+        if dataclasses.is_dataclass(part)
         for field in dataclasses.fields(part)
         if field.metadata.get("search")
     }

@@ -5,6 +5,7 @@ import contextlib
 import copy
 import dataclasses
 import html
+from typing import Any
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
@@ -148,7 +149,7 @@ def cells(layer):
     """A layer as a row of the table."""
     shape = "not called" if layer.output_shape is None else str(layer.output_shape)
     figures = (f"{n:,}" if n else "" for n in (layer.n_parameters, layer.multiply_adds))
-    return (layer.name, layer.kind, shape, *figures)
+    return (layer.name or "(root)", layer.kind, shape, *figures)
 
 
 def aligned(text, width, head):
@@ -167,7 +168,8 @@ def flops_of_lstm(x, weight_ih, weight_hh, *others, out_val=None, **options):
 
 
 #: torch's formulas, and those of kernels of the CPU that it lacks.
-FORMULAS = flop_registry | {
+FORMULAS: dict[Any, Any] = {
+    **flop_registry,
     torch.ops.aten.mkldnn_rnn_layer: flops_of_lstm,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: sdpa_flop,
 }

@@ -9,12 +9,14 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
+from sktime.exceptions import NotFittedError as SktimeNotFittedError
 from torch import nn
 
 import skts
 from skts import FCNClassifier, InceptionClassifier, LSTMClassifier, LSTMFCNClassifier
 from skts.layers import Linear, Pointwise, SameConv, SeparableConv
 from skts.models.alstm import CausalAttention
+from tests import forecasts
 from tests.networks import n_trainable
 from tests.settings import discovered, is_classifier_class, is_ensemble, is_solved, small
 
@@ -111,6 +113,22 @@ def products(name, module, shape):
         n_steps, n_cells = shape
         return 2 * module.n_heads * n_steps**2 * n_cells
     return None
+
+
+@pytest.mark.parametrize("cls", discovered("forecaster"))
+@pytest.mark.parametrize("window_length", [None, 12])
+def test_a_forecaster_tells_of_its_network(cls, window_length):
+    y = forecasts.Y
+    forecaster = forecasts.small(cls, max_epochs=1, n_lags=3, window_length=window_length)
+    with pytest.raises(SktimeNotFittedError):
+        forecaster.summary()
+    summary = forecaster.fit(y).summary()
+    assert summary.n_channels == 3
+    assert summary.n_timepoints == (len(y) if window_length is None else 12)
+    assert summary.n_parameters == n_trainable(forecaster.net_.module_)
+    head = by_name(summary)["network.head"]
+    assert head.multiply_adds == (head.n_parameters - 1) * summary.n_timepoints
+    assert "(root)" in str(summary)
 
 
 @pytest.mark.parametrize(

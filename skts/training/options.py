@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from scipy.stats import loguniform
+from scipy.stats import loguniform  # type: ignore[attr-defined]  # scipy names it at run time
 
 from skts.params import Params, Rule, group_of, integer, is_sequence, param, real
 from skts.training.callbacks import Callbacks, is_callback

@@ -83,6 +83,7 @@ WHAT_TO_RUN = {
     "datasets": {"default": "all", "help": "all (default), NAME,NAME,... or @FILE of names"},
     "grid": {"action": "append", "default": [], "help": "NAME=VALUE,VALUE: a run for each"},
     "select": {"action": "append", "default": [], "help": "NAME in --grid, chosen by 3 folds"},
+    "search": {"type": int, "help": "chosen by 3 folds from so many draws of the search space"},
     "seeds": {"type": int, "default": 1, "help": "runs with seeds 0, 1, ...; default 1"},
     "resamples": {"type": int, "default": 0, "help": "splits besides the archive's; default 0"},
     "keep-weights": {

@@ -153,15 +153,17 @@ def param(
     doc: str,
     rule: Rule | None = None,
     group: Group | None = None,
+    search: typing.Any = None,
     kw_only: bool = True,
 ) -> typing.Any:
     """Declare a constructor argument: its default, its documentation and what it is about.
 
     It must be of the type that it is annotated with; `rule` narrows one member of that type.
     Without a default it is required; without a group it is in that of the bases' option of its
-    name, else of the architecture.
+    name, else of the architecture. `search` are the values that a search tries beside defaults of
+    the other options, or a distribution of scipy.stats; without it those of the bases' option.
     """
-    metadata = {"doc": doc, "narrowing": rule, "group": group}
+    metadata = {"doc": doc, "narrowing": rule, "group": group, "search": search}
     return dataclasses.field(default=default, metadata=metadata, kw_only=kw_only)
 
 
@@ -237,10 +239,13 @@ def _annotation(cls, name):
 
 
 def _complete(metadata, kind, inherited):
-    """What `param` keeps, with the rule of that type, and the group of the option of the bases."""
+    """What `param` keeps, with the rule of that type; group and search may be of the bases."""
     group = metadata["group"] or group_of(inherited)
+    search = metadata["search"]
+    if search is None and inherited is not None:
+        search = inherited.metadata.get("search")
     rule = rule_of(kind, metadata["narrowing"])
-    return types.MappingProxyType({**metadata, "rule": rule, "group": group})
+    return types.MappingProxyType({**metadata, "rule": rule, "group": group, "search": search})
 
 
 def group_of(field):

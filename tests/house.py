@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "skts"
 #: the top of the package.
 FLOORS = [
     ["version", "process", "device", "extras", "lazy", "params", "layers"],
-    ["input", "persistence", "augment"],
+    ["input", "persistence", "augment", "summary", "model_selection"],
     ["training"],
     ["base"],
     ["models"],

@@ -16,7 +16,7 @@ from skts import (
 from skts.base.ridge import RidgeTrained
 from skts.discovery import all_estimators
 from skts.ensemble import Ensemble
-from skts.training.options import SeriesTrainingParams, TargetParams
+from skts.training.series_options import SeriesTrainingParams, TargetParams
 
 #: Archives for the tests that need real data.
 DATA = Path(os.environ.get("SKTS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -11,12 +11,13 @@ import subprocess
 import numpy as np
 import pytest
 
-from skts import FCNClassifier
+from skts import FCNClassifier, QuantRidgeClassifier
 from skts.benchmark import Run, Store, plan_runs, run_study
 from skts.benchmark.data import load_split
 from skts.benchmark.estimate import epoch_bounds, estimate_of, timed
 from skts.benchmark.run import execute
 from skts.benchmark.study import places_on, taken
+from skts.model_selection import search_space
 from tests.studies import (
     BENCH,
     QUIET,
@@ -56,6 +57,14 @@ class TestPlan:
         assert run.candidates == (("n_cells", (4, 8)),)
         assert run.model == "LSTMFCNClassifier n_cells of 4/8"
 
+    def test_a_search_is_one_run_of_each_estimator_of_skts(self):
+        estimators = ["FCN", "sktime:DummyClassifier"]
+        own, foreign = plan_runs(["A"], estimators, search=10)
+        assert (own.search, foreign.search) == (10, None)
+        assert own.model == "FCNClassifier best of 10 draws"
+        assert own.key != plan_runs(["A"], ["FCN"], search=11)[0].key
+        assert "search" not in foreign.described
+
     def test_names_of_one_thing_are_one(self):
         assert len(plan_runs(["A"], ["FCN", "FCNClassifier"])) == 1
         dummy = "sktime:DummyClassifier"
@@ -70,6 +79,11 @@ class TestPlan:
         ("options", "message"),
         [
             ({"recipe": "none"}, "recipe must be one of columbia2024, "),
+            ({"search": 0}, "search must be at least 1 draw, got 0"),
+            (
+                {"search": 3, "grid": {"n_cells": [8]}, "select": ["n_cells"]},
+                r"searches at random or selects from a grid, got both for \['n_cells'\]",
+            ),
             ({"fixed": {"cells": 3}}, "none of LSTMFCNClassifier has an option 'cells'"),
             ({"fixed": {"n_cells": 0}}, "n_cells of LSTMFCNClassifier must be an integer"),
             ({"grid": {"n_cells": [8, 0]}}, "n_cells of LSTMFCNClassifier must be an integer"),
@@ -180,6 +194,23 @@ class TestRun:
         assert chosen == row["chosen"]
         assert high > low
         assert row["accuracy"] < 0.5
+
+    def test_a_search_is_of_what_is_not_given(self, tmp_path):
+        fixed = SMALL | {"max_epochs": 2, "normalize": "series"}
+        write_archive(tmp_path, "unequal_length")
+        (run,) = plan_runs(["Odd"], ["FCN"], fixed=fixed, search=3)
+        row, again = (execute(run, tmp_path, "cpu")[0] for _ in range(2))
+        assert row["status"] == "done", row
+        assert (row["search"], len(row["tried"])) == (3, 3)
+        assert row["chosen"].keys() == {"batch_size", "lr", "representation", "weight_decay"}
+        assert row["chosen"] == max(row["tried"], key=lambda tried: tried[1])[0]
+        assert row["parameters"]["lr"] == repr(row["chosen"]["lr"])
+        assert again["tried"] == row["tried"]
+        assert json.loads(json.dumps(row))["chosen"] == row["chosen"]
+        (other,) = plan_runs(["Odd"], ["QuantRidge"], search=2)
+        row, _ = execute(other, tmp_path, "cpu")
+        assert row["status"] == "done", row
+        assert row["chosen"].keys() == search_space(QuantRidgeClassifier()).keys()
 
     def test_the_data_has_a_fingerprint(self, tmp_path):
         write_archive(tmp_path, "missing")

@@ -11,6 +11,7 @@ import pytest
 
 import skts
 from skts.datasets import load_ucr_parts
+from skts.model_selection import search_space
 from tests.settings import DATA, needs_data
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -120,6 +121,29 @@ def test_augmentation(tmp_path):
     rows = out.read_text().splitlines()
     assert rows[:2] == first  # used again
     assert len(rows) == 2 + 3
+
+
+@pytest.mark.full
+@needs_data
+def test_search():
+    options = ["--sets", "SmoothSubspace", "Chinatown", "--estimator", "LITE", "--epochs", "9"]
+    printed = run("search.py", "--data", str(DATA / "ucr"), *options, "--max-epochs", "2")
+    of_sets, means = printed[:6], printed[6:]
+    ways = ["default", "random search of 10", "halving from 27"]
+    assert [row["way"] for row in of_sets] == 2 * ways
+    assert [row["set"] for row in of_sets] == ["SmoothSubspace"] * 3 + ["Chinatown"] * 3
+    space = search_space(skts.LITEClassifier()).keys()
+    assert [set(row["chosen"]) for row in of_sets] == 2 * [set(), set(space), set(space)]
+    assert [row["way"] for row in means] == ways
+    for i, row in enumerate(means):
+        assert row["sets"] == 2
+        assert abs(row["accuracy"] - np.mean([r["accuracy"] for r in of_sets[i::3]])) < 2e-4
+        assert row["seconds"] > 0
+    clf = skts.LITEClassifier(max_epochs=2, random_state=0)
+    train, test = load_ucr_parts("SmoothSubspace", DATA / "ucr")
+    for row in of_sets[:3]:
+        score = clf.set_params(**row["chosen"]).fit(*train).score(*test)
+        assert row["accuracy"] == round(score, 4)
 
 
 @pytest.mark.full

@@ -19,7 +19,8 @@ from skts.base import SeriesEstimator
 from skts.base.transfer import inner
 from skts.discovery import KINDS, all_estimators
 from skts.layers import output_layer
-from skts.training.options import NetworkParams, SeriesTrainingParams
+from skts.training.options import NetworkParams
+from skts.training.series_options import SeriesTrainingParams
 from tests import forecasts
 from tests.settings import (
     CHECKS_OF_ARCHITECTURES,

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.dates import ConciseDateFormatter
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.linear_model import RidgeClassifier
-from matplotlib.dates import ConciseDateFormatter
 from sktime.datasets import load_airline
 from sktime.datatypes import convert_to
 
@@ -251,6 +251,8 @@ class TestEmbedding:
             plotting.plot_embedding(classifier(), X[:1])
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             plotting.plot_embedding(classifier(), X, Y[:-1])
+
+
 def forecast_of(y=AIRLINE):
     """The forecast and intervals of a year, of an index of whatever kind."""
     forecaster = forecasts.small(max_epochs=1, n_lags=2, calibration_fraction=0.5).fit(y)

@@ -315,6 +315,17 @@ class TestReport:
         with pytest.raises(ValueError, match="of the archive's own split, on which no run is"):
             write_report(tmp_path, tmp_path / "report", against="published")
 
+    def test_a_search_is_told(self, tmp_path):
+        rows = made_up_rows()
+        rows[0] |= {"search": 10}
+        store_of(tmp_path, rows)
+        write_report(tmp_path, tmp_path / "report")
+        text = (tmp_path / "report" / "report.md").read_text()
+        assert (
+            "Of LSTMFCN, the best draw of its search space was chosen by cross-validation of the "
+            "training part." in text
+        )
+
     def test_the_best_is_marked_in_both(self, out):
         text = (out / "report.md").read_text()
         assert "| Adiac | 0.5350 | 0.5050 | **0.5650** |" in text

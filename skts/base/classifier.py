@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import column_or_1d
 
-from skts.base.estimator import GradientTrained, SeriesEstimator
+from skts.base.estimator import SeriesEstimator
+from skts.base.gradient import GradientTrained
 from skts.training.net import ClassifierNet
-from skts.training.options import ClassParams
+from skts.training.series_options import ClassParams
 from skts.training.train import (
     oversampled,
     weight_of_each_class,

@@ -3,7 +3,7 @@
 import copy
 import functools
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,14 +11,12 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    clone,
     is_classifier,
 )
 from sklearn.utils.validation import check_is_fitted
 
 from skts.base.stored import PersistentNetwork
-from skts.base.transfer import start_of, transferred
-from skts.device import out_of_memory_named, torch_defaults
+from skts.device import CPU, out_of_memory_named, seeded, torch_defaults
 from skts.input.validation import (
     check_finite,
     check_goes_on,
@@ -27,23 +25,16 @@ from skts.input.validation import (
     check_targets,
 )
 from skts.layers import REPRESENTATIONS, Reading, output_layer, steps_of
+from skts.summary import Summary, summary_of
 from skts.training.batches import SeriesDataset
-from skts.training.history import HasHistory
 from skts.training.interrupts import unchanged_on_error
-from skts.training.options import (
-    InputParams,
-    NetworkParams,
-    RepresentationParams,
-    SeriesTrainingParams,
-)
+from skts.training.options import NetworkParams
+from skts.training.series_options import InputParams, RepresentationParams
 from skts.training.train import (
     TrainingData,
     channel_scaling,
-    draw_seed,
-    hold_out,
-    train,
+    made_net,
 )
-from skts.training.weights import AFRESH
 
 
 class SeriesEstimator(
@@ -237,6 +228,65 @@ class SeriesEstimator(
         """How many features `transform` gives."""
         return output_layer(self.net_.module_)[1].in_features
 
+    def summary(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> Summary:
+        """Layers of the network, their shapes, parameters and arithmetic, and what memory it takes.
+
+        Nothing is trained, and the estimator stays as it is. Batches of at most three series of
+        zeros go through a copy of the network. Memory is that on the CPU.
+
+        Parameters
+        ----------
+        X, y : as in `fit`, optional
+            The network is the one that `fit` would train on them. Without them it is the fitted
+            one.
+
+        Returns
+        -------
+        skts.summary.Summary
+            Prints as a table.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`, without `X` and `y`.
+        ValueError, TypeError
+            Where an option, `X` or `y` is not as described in `fit`.
+
+        Examples
+        --------
+        >>> from skts import FCNClassifier
+        >>> from skts.datasets import load_ucr
+        >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+        >>> summary = FCNClassifier(filters=(8, 8, 8)).summary(X, y)
+        >>> summary.n_parameters, summary.multiply_adds
+        (666, 13840)
+        """
+        if X is None and y is None:
+            check_is_fitted(self)
+            shaped, net = self, self.net_
+        else:
+            shaped = copy.copy(self)  # callbacks may be what cannot be copied
+            shaped._check_options()
+            values, _ = check_series(shaped, X, reset=True)
+            y = check_targets(shaped, y, values, numeric=not is_classifier(self))
+            shaped._learn_targets(y, np.ones(len(y)), None)
+            with torch_defaults(), seeded(0, CPU):
+                net = made_net(shaped, shaped._make_net, shaped._new_network, CPU)
+        return summary_of(
+            net,
+            type(self).__name__,
+            shaped.n_channels_in_,
+            shaped.n_timepoints_in_,
+            unequal_length=shaped.unequal_length_in_,
+        )
+
+    def _html_repr(self):
+        """As scikit-learn shows estimators in a notebook, and the network once it is fitted."""
+        shown = super()._html_repr()
+        if "net_" not in vars(self):
+            return shown
+        return f"{shown}<details><summary>Network</summary>{self.summary()._repr_html_()}</details>"
+
     def _outputs(self, X):
         """What the fitted net predicts, (n, n_outputs)."""
         check_is_fitted(self)
@@ -249,98 +299,3 @@ class SeriesEstimator(
             place = {"device": net.device, "memory_limit": self.memory_limit}
             outputs = net.predict_proba(SeriesDataset(values, lengths=lengths, **place))
         return check_finite(outputs, values.__getitem__, "the network gives no finite number")
-
-
-class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
-    """Abstract base of the estimators whose network is trained by gradient."""
-
-    _fitted_attributes: ClassVar[tuple] = (
-        (
-            "history_ : skorch.history.History",
-            "Losses, durations and learning rates, epoch by epoch; single batches are not kept. "
-            "`history_frame` gives them as a table.",
-        ),
-        (
-            "transferred_ : dict of two lists of str",
-            "With `init_from`: the names of the weights that were 'taken', and of those that "
-            "started 'new'.",
-        ),
-    )
-
-    def _net_to_go_on_from(self):
-        return vars(self).get("net_") if self.warm_start else None
-
-    def _trained(self, data, previous, one_epoch, valid=None, n_epochs=None):
-        """As of SeriesEstimator; `valid` takes the place of what the options would hold out."""
-        seed = draw_seed(self.random_state)
-        if one_epoch and previous is not None:
-            # another order of the batches in every call
-            seed = (seed + len(previous.history)) % 2**32
-        if valid is None:
-            data, valid = hold_out(
-                data, self.validation_fraction, stratify=is_classifier(self), seed=seed
-            )
-        data, valid = self._balanced(data, valid, seed)
-        network = self._network_for(data)
-        return train(
-            self,
-            network,
-            data,
-            valid,
-            make_net=self._make_net,
-            seed=seed,
-            previous=previous,
-            one_epoch=one_epoch,
-            n_epochs=n_epochs,
-            start=self._start(network, previous),
-        )
-
-    def _start(self, network, previous):
-        """What is taken from `init_from`, and what is frozen."""
-        weights = {}
-        if previous is None:
-            vars(self).pop("transferred_", None)
-            if self.init_from is None:
-                return AFRESH
-            weights, self.transferred_ = transferred(self, network, self._source())
-        report = vars(self).get("transferred_", {"new": []})
-        return start_of(self, network, weights, report)
-
-    def _source(self):
-        """The fitted estimator that `init_from` names."""
-        source = self.init_from
-        if not isinstance(source, BaseEstimator):
-            return GradientTrained.load(source, device="cpu")
-        if not isinstance(source, GradientTrained):
-            raise TypeError(
-                "init_from must be a fitted classifier or regressor of skts that was trained by "
-                f"gradient, or a file of one, got a {type(source).__name__}. Of an ensemble take "
-                "one of its estimators_, of an adapter its estimator_"
-            )
-        check_is_fitted(
-            source,
-            msg="init_from must be fitted, but this %(name)s is not. A grid search clones the "
-            "estimators in its grid: put the path of a file of skts.save there",
-        )
-        return source
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The options; those of the estimator in `init_from` are its own.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-
-        Returns
-        -------
-        dict
-        """
-        params = super().get_params(deep)
-        return {k: v for k, v in params.items() if not k.startswith("init_from__")}
-
-    def __sklearn_clone__(self):
-        if not isinstance(self.init_from, BaseEstimator):
-            return super().__sklearn_clone__()
-        # scikit-learn would clone the fitted estimator, and what it has learnt would be lost
-        bare = copy.copy(self).set_params(init_from=None)
-        return clone(bare).set_params(init_from=self.init_from)

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin, clone
 
-from skts.base.estimator import GradientTrained, SeriesEstimator
+from skts.base.estimator import SeriesEstimator
+from skts.base.gradient import GradientTrained
 from skts.device import out_of_memory_named, torch_defaults
 from skts.input.validation import (
     check_not_beyond,
@@ -15,7 +16,7 @@ from skts.input.validation import (
 from skts.training.calibration import held_out_folds, range_with_margin, shrinkage_of
 from skts.training.callbacks import NoGain, target_loss_of
 from skts.training.net import RegressorNet
-from skts.training.options import TargetParams, normalize_param
+from skts.training.series_options import TargetParams, normalize_param
 from skts.training.train import draw_seed
 
 

@@ -28,6 +28,7 @@ def bench_run(arguments):
         fixed=options_of(arguments.set),
         grid=grid_of(arguments.grid),
         select=arguments.select,
+        search=arguments.search,
         seeds=arguments.seeds,
         resamples=range(arguments.resamples + 1),
     )

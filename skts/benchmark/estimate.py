@@ -155,7 +155,8 @@ def _measured(run, size, archive, device):
     estimator.predict(part[0])
     estimator.predict_proba(part[0])
     predicting = (time.perf_counter() - began) * len(X_test) / len(rows)
-    n_trainings = 1 + 3 * int(np.prod([len(v) for _, v in run.candidates])) if run.candidates else 1
+    n_tried = run.search or int(np.prod([len(values) for _, values in run.candidates]))
+    n_trainings = 1 + 3 * n_tried if run.candidates or run.search else 1
     times = n_trainings * _n_trained_on(estimator, y) / len(rows)
     return Timing(
         size=size,

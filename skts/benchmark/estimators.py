@@ -11,6 +11,7 @@ import inspect
 
 from skts import recipes
 from skts.discovery import all_estimators
+from skts.model_selection import search_space
 
 FOREIGN = "sktime:"
 
@@ -85,6 +86,12 @@ def make(name, *, recipe=None, options=(), seed=None):
     estimator = cls(**(training | dict(options) | {"random_state": seed}))
     estimator._check_options()
     return estimator
+
+
+def space_of(estimator, *, recipe=None, options=()):
+    """The search space of an estimator of skts, without what a recipe and options fix."""
+    fixed = {*dict(options), *({} if recipe is None else getattr(recipes, recipe))}
+    return {n: values for n, values in search_space(estimator).items() if n not in fixed}
 
 
 def _names_of_sktime():

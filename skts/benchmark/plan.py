@@ -28,6 +28,9 @@ class Run:
     seed : int, default=0
     resample : int, default=0
         0 is the archive's own split; others are drawn from both its parts, stratified by class.
+    search : int, optional
+        So many draws of skts.model_selection.search_space, without the options that are given, are
+        chosen from by cross-validation on the training split. They are drawn from the seed.
 
     Examples
     --------
@@ -44,11 +47,18 @@ class Run:
     candidates: tuple[tuple[str, tuple], ...] = ()
     seed: int = 0
     resample: int = 0
+    search: int | None = None
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """Its parameters by name; a run without a search is described as before there was one."""
+        found = dataclasses.asdict(self)
+        return found if self.search else {k: v for k, v in found.items() if k != "search"}
 
     @property
     def key(self) -> str:
         """A name of this run, the same in every process."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        text = json.dumps(self.described, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -58,6 +68,7 @@ class Run:
         parts += [self.recipe] if self.recipe else []
         parts += [f"{name}={value}" for name, value in self.options]
         parts += [f"{name} of {'/'.join(map(str, values))}" for name, values in self.candidates]
+        parts += [f"best of {self.search} draws"] if self.search else []
         return " ".join(parts)
 
 
@@ -69,6 +80,7 @@ def plan_runs(
     fixed: Mapping[str, Any] | None = None,
     grid: Mapping[str, Sequence[Any]] | None = None,
     select: Sequence[str] = (),
+    search: int | None = None,
     seeds: int = 1,
     resamples: Sequence[int] = (0,),
 ) -> list[Run]:
@@ -88,6 +100,9 @@ def plan_runs(
         Values of options: a run for each combination, of the estimators that have them.
     select : list of str, optional
         Names in `grid` that one run chooses on the training split, by cross-validation.
+    search : int, optional
+        How many draws of the other options' search space one run of an estimator of skts chooses
+        from in the same way; not beside `select`.
     seeds : int, default=1
         How many: 0, 1 and so on.
     resamples : list of int, default=(0,)
@@ -114,7 +129,8 @@ def plan_runs(
     estimators = list({name.removesuffix("()"): name for name in named}.values())
     _check_numbers(seeds, resamples)
     _check(estimators, recipe, fixed, grid, select)
-    models = [m for e in estimators for m in _variants(e, recipe, fixed, grid, select)]
+    _check_search(estimators, select, search)
+    models = [m for e in estimators for m in _variants(e, recipe, fixed, grid, select, search)]
     runs = [
         Run(dataset=dataset, resample=resample, seed=seed, **model)
         for dataset, resample, model, seed in itertools.product(
@@ -124,7 +140,7 @@ def plan_runs(
     return list({run.key: run for run in runs}.values())  # a grid may name a value twice
 
 
-def _variants(estimator, recipe, fixed, grid, select):
+def _variants(estimator, recipe, fixed, grid, select, search):
     """What sets the models of one estimator apart: a dict of each."""
     own = {name: values for name, values in grid.items() if has_option(estimator, name)}
     shared = [(name, value) for name, value in fixed.items() if has_option(estimator, name)]
@@ -135,6 +151,7 @@ def _variants(estimator, recipe, fixed, grid, select):
             "recipe": recipe if is_own(estimator) else None,
             "options": tuple(sorted([*shared, *combination])),
             "candidates": tuple((name, tuple(own[name])) for name in select if name in own),
+            "search": search if is_own(estimator) else None,
         }
 
 
@@ -143,6 +160,17 @@ def _check_numbers(seeds, resamples):
         raise ValueError(
             f"seeds must be at least 1, resamples not negative, got {seeds}, {list(resamples)}"
         )
+
+
+def _check_search(estimators, select, search):
+    if search is None:
+        return
+    if search < 1:
+        raise ValueError(f"search must be at least 1 draw, got {search}")
+    if select:
+        raise ValueError(f"a run searches at random or selects from a grid, got both for {select}")
+    if not any(map(is_own, estimators)):
+        raise ValueError(f"a search is for estimators of skts, got only {estimators}")
 
 
 def _check(estimators, recipe, fixed, grid, select):

@@ -1,6 +1,5 @@
 """One run of a study: a row of results, and predictions, from an entry of a plan and an archive."""
 
-import dataclasses
 import functools
 import importlib.metadata
 import platform
@@ -14,12 +13,12 @@ import numpy as np
 import torch
 from joblib import parallel_config
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, StratifiedKFold
 
 import skts
 from skts.base import GradientTrained
 from skts.benchmark.data import container, load_split, prepared
-from skts.benchmark.estimators import is_own, make
+from skts.benchmark.estimators import is_own, make, space_of
 from skts.benchmark.memory import peak_memory
 from skts.device import CPU, resolve_device
 from skts.ensemble import Ensemble
@@ -72,7 +71,7 @@ def _failure(error):
 
 
 def _described(run):
-    return dataclasses.asdict(run) | {
+    return run.described | {
         "key": run.key,
         "model": run.model,
         "threads": torch.get_num_threads(),
@@ -140,12 +139,20 @@ def _trained_and_scored(run, archive, device, keep_weights):
 
 def _fitted(estimator, run, X, y):
     """The estimator trained, and what cross-validation of the training part chose, by what."""
-    if not run.candidates:
+    if not run.candidates and run.search is None:
         return estimator.fit(X, y), {"chosen": {}}
     smallest = np.unique(y, return_counts=True)[1].min()
     folds = StratifiedKFold(max(2, min(3, smallest)), shuffle=True, random_state=run.seed)
-    grid = {name: list(values) for name, values in run.candidates}
-    search = GridSearchCV(estimator, grid, cv=folds, error_score="raise").fit(X, y)
+    how = {"cv": folds, "error_score": "raise"}
+    if run.search is None:
+        grid = {name: list(values) for name, values in run.candidates}
+        search = GridSearchCV(estimator, grid, **how)
+    else:
+        space = space_of(estimator, recipe=run.recipe, options=run.options)
+        search = RandomizedSearchCV(
+            estimator, space, n_iter=run.search, random_state=run.seed, **how
+        )
+    search.fit(X, y)
     scores = search.cv_results_["mean_test_score"].tolist()
     tried = list(zip(search.cv_results_["params"], scores, strict=True))
     return search.best_estimator_, {"chosen": search.best_params_, "tried": tried}

@@ -14,8 +14,9 @@ from skts.models.hydra import (
     KernelOptions,
 )
 from skts.models.quant import QuantRidgeClassifier, QuantRidgeRegressor
-from skts.training.options import ClassParams, InputParams, NetworkParams
+from skts.training.options import NetworkParams
 from skts.training.ridge import n_effective
+from skts.training.series_options import ClassParams, InputParams
 from skts.training.train import draw_seed
 
 #: What Hydra's and MiniRocket's kernels read.

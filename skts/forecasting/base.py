@@ -17,6 +17,7 @@ from skts.forecasting.options import ForecastingParams
 from skts.forecasting.rollout import Rollout
 from skts.forecasting.series import check_known, check_levels, following, series_of
 from skts.forecasting.stored import restored, stored
+from skts.forecasting.summary import Summarised
 from skts.forecasting.time_points import (
     check_containers,
     check_given,
@@ -42,7 +43,7 @@ SameTable = TypeVar("SameTable", bound=Table)
 Horizon = int | Sequence[int] | np.ndarray | pd.Index | ForecastingHorizon
 
 
-class SequenceForecaster(HasHistory, ForecastingParams, BaseForecaster, Storable, ABC):
+class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecaster, Storable, ABC):
     """Abstract base: trains a causal network sequence to sequence, on one series or on many."""
 
     _tags: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # sktime writes no ClassVar

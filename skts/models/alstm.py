@@ -348,8 +348,10 @@ class _SequenceLSTMParams(Params):
         "(ALSTM) and with three combinations of both."
     )
 
-    n_cells: int = param(default=32, rule=integer(1), doc="Width of every layer.")
-    n_layers: int = param(default=2, rule=integer(1, 1000), doc="Layers of each kind.")
+    n_cells: int = param(default=32, rule=integer(1), doc="Width of layers.", search=(16, 32, 64))
+    n_layers: int = param(
+        default=2, rule=integer(1, 1000), doc="Layers of each kind.", search=(1, 2, 3)
+    )
 
     def _sequence_network(self, n_channels, n_outputs):
         """The untrained module that has an output at every step."""
@@ -375,6 +377,7 @@ class _LSTMALSTMParams(_ALSTMParams):
         default="parallel",
         doc="'parallel': LSTM and ALSTM both read the series. 'lstm_alstm': ALSTM reads the series "
         "and what the LSTM gives. 'alstm_lstm': the other way round.",
+        search=COMBINATIONS,
     )
 
     def _sequence_network(self, n_channels, n_outputs):

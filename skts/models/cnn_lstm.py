@@ -304,6 +304,7 @@ class _AttentionParams(Params):
         default=None,
         doc="Multi-head self-attention 'before' the network, on the series, or 'after' it, on its "
         "feature maps or hidden states.",
+        search=(None, "before", "after"),
     )
     norm_first: bool = param(
         default=True,
@@ -335,6 +336,7 @@ class _CNNParams(_AttentionParams):
         default=(32, 32),
         rule=sequence_of(integer(1)),
         doc="Filters of each convolution; max-pooling of 2 follows each.",
+        search=((16, 16), (32, 32), (64, 64)),
     )
     kernel_sizes: Sequence[int] | None = param(
         default=None,
@@ -351,6 +353,7 @@ class _CNNParams(_AttentionParams):
         default=0.25,
         rule=real(0, 1),
         doc="Dropout before the output layer and in the attention.",
+        search=(0.0, 0.25, 0.5),
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
@@ -358,8 +361,12 @@ class _CNNParams(_AttentionParams):
 
 
 class _LSTMParams(_AttentionParams):
-    n_cells: int = param(default=32, rule=integer(1), doc="Hidden units of each LSTM layer.")
-    n_layers: int = param(default=2, rule=integer(1, 1000), doc="LSTM layers, one upon the other.")
+    n_cells: int = param(
+        default=32, rule=integer(1), doc="Hidden units of each LSTM layer.", search=(16, 32, 64)
+    )
+    n_layers: int = param(
+        default=2, rule=integer(1, 1000), doc="LSTM layers, one upon the other.", search=(1, 2, 3)
+    )
     positional_encoding: bool | None = param(
         default=None,
         doc="Add sinusoids ahead of the attention; None as in the paper, which does for 'before' "
@@ -370,6 +377,7 @@ class _LSTMParams(_AttentionParams):
         rule=real(0, 1),
         doc="Dropout before the output layer and in the attention; None as in the paper: 0.25 with "
         "attention, none without.",
+        search=(None, 0.0, 0.5),
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

@@ -103,7 +103,10 @@ class _ConvLSTMParams(Params):
     )
 
     conv_channels: Sequence[int] = param(
-        default=(32,), rule=sequence_of(integer(1)), doc="Channels that each convolution gives."
+        default=(32,),
+        rule=sequence_of(integer(1)),
+        doc="Channels that each convolution gives.",
+        search=((16,), (32,), (64,)),
     )
     kernel_sizes: Sequence[int] = param(
         default=(3,),
@@ -111,12 +114,15 @@ class _ConvLSTMParams(Params):
         doc="Kernel of each convolution, in time points; as many as `conv_channels`. Cut where "
         "the longest training series has fewer points left for it.",
     )
-    n_cells: int = param(default=64, rule=integer(1), doc="Hidden units of the LSTM.")
+    n_cells: int = param(
+        default=64, rule=integer(1), doc="Hidden units of the LSTM.", search=(32, 64, 128)
+    )
     dropout: float = param(
         default=0.0,
         rule=real(0, 1),
         doc="Dropout after each convolution and on the LSTM's last state; the article's third "
         "form has 0.5.",
+        search=(0.0, 0.2, 0.5),
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

@@ -56,6 +56,7 @@ class _FCNParams(Params):
         default=(128, 256, 128),
         rule=sequence_of(integer(1)),
         doc="Filters of each convolution block.",
+        search=((64, 128, 64), (128, 256, 128)),
     )
     kernel_sizes: Sequence[int] = param(
         default=(8, 5, 3),

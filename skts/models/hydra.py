@@ -245,8 +245,11 @@ class KernelOptions(Params):
         default=64,
         rule=integer(2),
         doc="Number of groups of Hydra's kernels per dilation, rounded down to an even number.",
+        search=(32, 64, 128),
     )
-    n_kernels: int = param(default=8, rule=integer(2), doc="Kernels in each of Hydra's groups.")
+    n_kernels: int = param(
+        default=8, rule=integer(2), doc="Kernels in each of Hydra's groups.", search=(4, 8, 16)
+    )
     n_features: int = param(
         default=10_000,
         rule=integer(N_FIXED_KERNELS),

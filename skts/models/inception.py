@@ -154,19 +154,25 @@ class _InceptionParams(Params):
     )
     _fast_in_bfloat16 = True
 
-    n_filters: int = param(default=32, rule=integer(1), doc="Filters of each convolution.")
+    n_filters: int = param(
+        default=32, rule=integer(1), doc="Filters of each convolution.", search=(16, 32, 64)
+    )
     kernel_sizes: Sequence[int] = param(
         default=(40, 20, 10),
         rule=sequence_of(integer(1)),
         doc="Kernel size of each convolution of a module, in time points.",
     )
     depth: int = param(
-        default=6, rule=integer(1), doc="Number of modules. A residual shortcut spans each three."
+        default=6,
+        rule=integer(1),
+        doc="Number of modules. A residual shortcut spans each three.",
+        search=(3, 6, 9),
     )
     hybrid: bool = param(
         default=False,
         doc="H-Inception: the first module also has 17 fixed filters, which detect rises, falls "
         "and peaks.",
+        search=(False, True),
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

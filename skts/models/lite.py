@@ -89,11 +89,14 @@ class _LITEParams(Params):
         "inception with boosting techniques for time series classification. IEEE DSAA, 1-10."
     )
 
-    n_filters: int = param(default=32, rule=integer(1), doc="Filters of each convolution.")
+    n_filters: int = param(
+        default=32, rule=integer(1), doc="Filters of each convolution.", search=(16, 32, 64)
+    )
     kernel_size: int = param(
         default=40,
         rule=integer(4),
         doc="The longest kernel, in time points; the other two have half and a quarter of it.",
+        search=(20, 40, 64),
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

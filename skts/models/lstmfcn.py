@@ -304,8 +304,14 @@ class _LSTMFCNParams(_FCNParams):
         default=8,
         rule=integer(1),
         doc="Hidden units of the recurrent branch.",
+        search=(8, 64, 128),
     )
-    dropout: float = param(default=0.8, rule=real(0, 1), doc="Dropout on the last hidden state.")
+    dropout: float = param(
+        default=0.8,
+        rule=real(0, 1),
+        doc="Dropout on the last hidden state.",
+        search=(0.2, 0.5, 0.8),
+    )
     cell: Cell = param(
         default="lstm",
         doc="What the recurrent branch is made of; 'dense' is a sigmoid layer on the whole series.",

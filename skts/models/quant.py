@@ -156,11 +156,13 @@ class _QuantRidgeParams(Params):
         default=6,
         rule=integer(1),
         doc="Number of levels of dyadic intervals; short series have fewer.",
+        search=(4, 5, 6, 7),
     )
     quantile_divisor: int = param(
         default=4,
         rule=integer(1),
         doc="An interval of m time points has 1 + (m - 1) // quantile_divisor quantiles.",
+        search=(2, 4, 8),
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

@@ -106,6 +106,7 @@ class _ResNetParams(Params):
         default=(64, 128, 128),
         rule=sequence_of(integer(1)),
         doc="Filters of each residual block.",
+        search=((32, 64, 64), (64, 128, 128)),
     )
     kernel_sizes: Sequence[int] = param(
         default=(8, 5, 3),

@@ -106,11 +106,14 @@ class _SELSTMFCNParams(Params):
     )
     _fast_in_bfloat16 = True
 
-    n_cells: int = param(default=8, rule=integer(1), doc="Hidden units of the LSTM.")
+    n_cells: int = param(
+        default=8, rule=integer(1), doc="Hidden units of the LSTM.", search=(8, 64, 128)
+    )
     filters: Sequence[int] = param(
         default=(128, 256, 128),
         rule=sequence_of(integer(1)),
         doc="Filters of each convolution block.",
+        search=((64, 128, 64), (128, 256, 128)),
     )
     kernel_sizes: Sequence[int] = param(
         default=(8, 8, 8),
@@ -126,7 +129,12 @@ class _SELSTMFCNParams(Params):
         doc="Dropout on what the LSTM reads, the same features at every step, and on its last "
         "hidden state.",
     )
-    dropout: float = param(default=0.5, rule=real(0, 1), doc="Dropout on the layer of `n_hidden`.")
+    dropout: float = param(
+        default=0.5,
+        rule=real(0, 1),
+        doc="Dropout on the layer of `n_hidden`.",
+        search=(0.2, 0.5, 0.8),
+    )
     dimension_shuffle: bool = param(
         default=True,
         doc="Let the recurrent branch read the channels as steps and the time points as features; "

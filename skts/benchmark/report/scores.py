@@ -10,6 +10,7 @@ FACTS = ("n_train", "n_test", "n_classes", "n_channels", "length")
 LEFT_TO_ROWS = (
     "options",
     "candidates",
+    "search",
     "parameters",
     "versions",
     "prepared",

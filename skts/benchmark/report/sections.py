@@ -68,12 +68,10 @@ def protocol(scores):
         + f"; seeds of each model and split: {_range(n_seeds)}.",
     ]
     for model, of_model in runs.groupby("model"):
-        chosen = sorted({name for row in of_model["candidates"] for name, _ in row})
-        if chosen:
-            said.append(
-                f"Of {model}, {' and '.join(chosen)} was chosen by cross-validation of the "
-                "training part."
-            )
+        said += [
+            f"Of {model}, {what} was chosen by cross-validation of the training part."
+            for what in _chosen(of_model)
+        ]
         for what in sorted({text for texts in of_model["prepared"] for text in texts}):
             has = of_model["prepared"].map(lambda texts, what=what: what in texts)
             names = ", ".join(sorted(of_model.loc[has, "dataset"].unique()))
@@ -81,6 +79,15 @@ def protocol(scores):
     if n_other := int((~scores.all_runs["compared"]).sum()):
         said.append(f"Beside these there are runs that are not compared: {n_other}.")
     return " ".join(said)
+
+
+def _chosen(runs):
+    """What each of these runs chose, in words, if anything."""
+    names = sorted({name for row in runs["candidates"] for name, _ in row})
+    said = [" and ".join(names)] if names else []
+    if "search" in runs and runs["search"].notna().any():
+        said.append("the best draw of its search space")
+    return said
 
 
 def _counted(n, what):

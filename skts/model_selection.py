@@ -1,0 +1,61 @@
+"""What a search over options tries."""
+
+import dataclasses
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+__all__ = ["search_space"]
+
+
+def search_space(estimator: BaseEstimator) -> dict[str, Any]:
+    """Values and distributions of the options that are worth searching.
+
+    They are those that the papers and the choice of the default training varied, and fit series of
+    any kind. Each is meant beside the defaults of the options that are not in the space.
+    `max_epochs` is not in it: it can be the resource of a halving search.
+
+    Parameters
+    ----------
+    estimator : estimator
+        One of skts, or whatever has such among its parameters: a pipeline, an ensemble, a
+        multi-output estimator.
+
+    Returns
+    -------
+    dict of str to list or distribution
+        By the name of the option, with those of steps and members in front
+        (``lstmfcnclassifier__lr``). Distributions are frozen ones of scipy.stats, log-uniform all
+        of them.
+
+    Raises
+    ------
+    ValueError
+        Where nothing in the estimator has an option to search.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import RandomizedSearchCV
+    >>> from skts import FCNClassifier
+    >>> from skts.model_selection import search_space
+    >>> sorted(search_space(FCNClassifier()))
+    ['batch_size', 'filters', 'lr', 'normalize', 'representation', 'weight_decay']
+    >>> search_space(FCNClassifier())["batch_size"]
+    [8, 16, 32, 64]
+    >>> search = RandomizedSearchCV(FCNClassifier(), search_space(FCNClassifier()), n_iter=20)
+    """
+    if not isinstance(estimator, BaseEstimator):
+        raise ValueError(
+            f"estimator must be an estimator such as FCNClassifier(), got {estimator!r}"
+        )
+    parts = {f"{name}__": value for name, value in estimator.get_params(deep=True).items()}
+    space = {
+        prefix + field.name: field.metadata["search"]
+        for prefix, part in {"": estimator, **parts}.items()
+        if dataclasses.is_dataclass(part)
+        for field in dataclasses.fields(part)
+        if field.metadata.get("search")
+    }
+    if not space:
+        raise ValueError(f"estimator must be of skts or hold such a one, got {estimator!r}")
+    return {name: list(s) if isinstance(s, tuple) else s for name, s in space.items()}

@@ -28,10 +28,10 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 QUICK = skts.FCNClassifier
 CLASSES = discovered(quick=lambda cls: cls is QUICK)
 CLASSIFIERS = discovered("classifier", quick=lambda cls: cls is QUICK)
-#: Of 24, 150 and 60 time points, with 2, 2 and 6 classes, and 1029, 150 and 300 test series.
+#: Of 24, 128 and 60 time points, with 2, 3 and 6 classes, and 1029, 900 and 300 test series.
 SETS = [
     "ItalyPowerDemand",
-    pytest.param("GunPoint", marks=[pytest.mark.full, needs_data]),
+    pytest.param("CBF", marks=[pytest.mark.full, needs_data]),
     pytest.param("SyntheticControl", marks=[pytest.mark.full, needs_data]),
 ]
 
@@ -45,7 +45,7 @@ def parts(name="ItalyPowerDemand"):
 def fitted(cls, name="ItalyPowerDemand"):
     """Trained until it is sure of something; a regressor of the mean of three time points."""
     (X, y), _ = parts(name)
-    return small(cls, max_epochs=30).fit(X, y if is_classifier_class(cls) else X[:, 3:6].mean(1))
+    return small(cls, max_epochs=100).fit(X, y if is_classifier_class(cls) else X[:, 3:6].mean(1))
 
 
 def compressed(est, path, precision, X, **options):
@@ -111,7 +111,7 @@ def test_the_rest_of_the_file_is_that_of_float32(precision, tmp_path):
 def test_series_of_any_and_unequal_lengths(cls, precision, tmp_path):
     (X, y), (X_test, _) = parts()
     ragged = [x[: 14 + i % 11] for i, x in enumerate(X)]
-    est = small(cls, max_epochs=30, **of_any_length(cls)).fit(ragged, y)
+    est = small(cls, max_epochs=100, **of_any_length(cls)).fit(ragged, y)
     path = compressed(est, tmp_path / "est.onnx", precision, ragged, dynamic_time=True)
     found = compare_onnx(est, path, [x[: 14 + i % 11] for i, x in enumerate(X_test)])
     assert found["same_label"] >= (0.99 if precision == "float16" else 0.95)

@@ -1,7 +1,9 @@
 """Exported models in half precision and in integers give nearly what the estimators give."""
 
 import json
+import re
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,6 +138,17 @@ def test_series_beyond_half_precision(precision, scale, tmp_path):
     est = small(QUICK, max_epochs=30, normalize="series").fit(X * scale, y)
     path = compressed(est, tmp_path / "est.onnx", precision, X * scale)
     assert compare_onnx(est, path, X_test * scale)["same_label"] >= 0.98
+
+
+@pytest.mark.full
+def test_the_page_on_deployment_runs(tmp_path, monkeypatch):
+    page = Path(__file__).parents[1] / "docs" / "deployment.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {"skts": skts, "clf": fitted(QUICK)}
+    for block in blocks:
+        exec(block, names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gunpoint.onnx", "italy.onnx"]
 
 
 class TestMistakes:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import is_classifier
 
-from skts.base import ProbabilisticClassifier, SeriesEstimator
+from skts.base import SeriesEstimator
 from skts.ensemble import Ensemble
 from skts.export.inputs import inputs_of
 from skts.extras import needs
@@ -63,10 +64,12 @@ def compare_onnx(
     fixed = shapes["x"][2] if isinstance(shapes["x"][2], int) else None
     batches = inputs_of(estimator, X, n_timepoints=fixed, takes_lengths="lengths" in shapes)
     found = np.concatenate([session.run(None, inputs)[0] for inputs in batches])
-    told = {"bytes": len(content)}
-    if isinstance(estimator, ProbabilisticClassifier):
-        own = estimator.predict_proba(X)
+    own = _answers(estimator, X)
+    told: dict[str, float] = {"bytes": len(content)}
+    if is_classifier(estimator):
         told["same_label"] = float(np.mean(found.argmax(axis=1) == own.argmax(axis=1)))
-    else:
-        own = estimator.predict(X)
     return told | {"largest_difference": float(np.abs(found - own).max())}
+
+
+def _answers(estimator, X):
+    return estimator.predict_proba(X) if is_classifier(estimator) else estimator.predict(X)

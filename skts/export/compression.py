@@ -18,10 +18,9 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def shortened(model):
-    """The same model, in place, without axes that are taken away and put back, nor torch's notes.
+    """The same model, in place, without axes that are taken away and put back.
 
-    Layers then follow each other directly, and onnxruntime fuses them. The notes are of every node
-    its lines of code, with the folders that they lie in.
+    Layers then follow each other directly, and onnxruntime fuses them.
     """
     from onnxscript.rewriter import RewriteRule, rewrite
 
@@ -29,12 +28,23 @@ def shortened(model):
         lambda op, x, axes: op.Unsqueeze(op.Squeeze(x, axes), axes),
         lambda op, x, axes: op.Identity(x),
     )
-    rewrite(model, [there_and_back])
+    return rewrite(model, [there_and_back])
+
+
+def without_notes(model):
+    """The same model, in place, without what no runtime reads.
+
+    torch notes of every node its lines of code, with the folders that they lie in, and onnxruntime
+    sets of operators that it knows beside ONNX's.
+    """
     noted = [model, model.graph, *model.graph.inputs, *model.graph.initializers.values()]
     for node in model.graph.all_nodes():
         noted += [node, *node.outputs]
     for thing in noted:
         thing.metadata_props.clear()
+    used = {node.domain for node in model.graph.all_nodes()}
+    for domain in model.opset_imports.keys() - used:
+        del model.opset_imports[domain]
     return model
 
 
@@ -87,13 +97,19 @@ def in_int8(model, batches):
         single, fused, inferred, integer = (str(Path(folder) / f"{i}.onnx") for i in range(4))
         onnx_ir.save(model, single)
         _fuse(single, fused)
+        names = _quantizable(onnx_ir.load(fused))
+        if not names:  # of which onnxruntime would make all
+            raise ValueError(
+                "int8 is for convolutions and linear layers, and the network has none. Use "
+                "precision='float16'"
+            )
         quant_pre_process(fused, inferred, skip_optimization=True, skip_symbolic_shape=True)
         with np.errstate(divide="ignore", invalid="ignore"):  # a layer may read zeros alone
             quantize_static(
                 inferred,
                 integer,
                 _Reader(batches),
-                nodes_to_quantize=_quantizable(onnx_ir.load(inferred)),
+                nodes_to_quantize=names,
                 per_channel=True,
                 reduce_range=True,  # else sums overflow on processors without VNNI
                 activation_type=QuantType.QUInt8,

@@ -17,7 +17,7 @@ from torch import nn
 from skts.base import ProbabilisticClassifier, SeriesEstimator
 from skts.device import torch_defaults
 from skts.ensemble import Ensemble
-from skts.export.compression import in_float16, in_int8, shortened
+from skts.export.compression import in_float16, in_int8, shortened, without_notes
 from skts.export.inputs import inputs_of, members_of
 from skts.extras import needs
 from skts.layers import check_one_of, padding_mask, repr_of
@@ -122,7 +122,6 @@ def export_onnx(
         ``pooling="average"``, and FCN, ConvLSTM, ALSTM, LSTMALSTM), but for those whose attention
         goes over time step by step (ALSTMFCN, MALSTMFCN), which the exporter unrolls. CNN's must be
         long enough for every max-pooling: 4 time points for two of them.
-
     precision : {"float32", "float16", "int8"}, default="float32"
         "float16" keeps the weights in half of the bytes, and computes as before. "int8" computes
         convolutions and linear layers in integers of 8 bits, with a scale for each channel of
@@ -146,7 +145,8 @@ def export_onnx(
     OSError
         Where no file can be written, as skts.save.
     ModuleNotFoundError
-        Where onnxscript, which the extra ``onnx`` installs, is not there.
+        Where onnxscript, which the extra ``onnx`` installs, is not there, or, for int8,
+        onnxruntime.
 
     Examples
     --------
@@ -174,23 +174,18 @@ def export_onnx(
         if precision == "int8":
             import onnxruntime.quantization  # noqa: F401 (skts.export.compression does)
     check_writable(path)  # ahead of the work
-    first = members_of(estimator)[0]
-    batches = (
-        []
-        if calibration is None
-        else inputs_of(
-            estimator,
-            calibration,
-            n_timepoints=None if dynamic_time else first.n_timepoints_in_,
-            takes_lengths=first.unequal_length_in_,
-        )
-    )
+    if precision == "int8":
+        first = members_of(estimator)[0]
+        fixed = None if dynamic_time else first.n_timepoints_in_
+        lengths = first.unequal_length_in_
+        batches = inputs_of(estimator, calibration, n_timepoints=fixed, takes_lengths=lengths)
     model, told = _translated(estimator, dynamic_time, precision)
     shortened(model)
     if precision == "float16":
         in_float16(model)
     elif precision == "int8":
         model = in_int8(model, batches)
+    without_notes(model)
     model.metadata_props["skts"] = json.dumps(told, default=str)
     formats = onnx.serialization.registry
     kind = formats.get_format_from_file_extension(Path(path).suffix) or "protobuf"

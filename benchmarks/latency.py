@@ -5,8 +5,8 @@
 
 Prints an object of JSON for each classifier and number of series: its network alone in torch (of an
 ensemble its networks), in milliseconds, and as parts of that `predict_proba`, the program of
-torch.export and onnxruntime on the exported model. Medians of calls that take turns; ratios are
-taken within a turn.
+torch.export, and onnxruntime on the exported model in float32, float16 and int8, whose files have
+the sizes in kB behind that. Medians of calls that take turns; ratios are taken within a turn.
 """
 
 import argparse
@@ -24,21 +24,35 @@ from skts.discovery import all_estimators
 from skts.ensemble import Ensemble
 from skts.export import exported_program
 
+PRECISIONS = ("float32", "float16", "int8")
 
-def ways(clf, folder, n_threads):
+
+def sessions(clf, X, folder, n_threads):
+    """The exported models, {precision: session}, and their sizes, {precision: kB}."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    found, sizes = {}, {}
+    for precision in PRECISIONS:
+        path = folder / f"{precision}.onnx"
+        calibration = X if precision == "int8" else None
+        skts.export_onnx(clf, path, precision=precision, calibration=calibration)
+        found[precision] = onnxruntime.InferenceSession(path, options)
+        sizes[f"{precision}, kB"] = round(path.stat().st_size / 1000, 1)
+    return found, sizes
+
+
+def ways(clf, exported):
     """What is timed, {name: function of float32 series (n, 1, T)}."""
     members = clf.estimators_ if isinstance(clf, Ensemble) else [clf]
     networks = [member.net_.module_ for member in members]
     program = exported_program(clf).module()
-    skts.export_onnx(clf, folder / "model.onnx")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = n_threads
-    session = onnxruntime.InferenceSession(folder / "model.onnx", options)
     return {
         "network": lambda x: [network(torch.as_tensor(x)) for network in networks],
         "predict_proba": clf.predict_proba,
         "torch.export": lambda x: program(x=torch.as_tensor(x)),
-        "onnxruntime": lambda x: session.run(None, {"x": x}),
+    } | {
+        precision: lambda x, session=session: session.run(None, {"x": x})
+        for precision, session in exported.items()
     }
 
 
@@ -56,15 +70,18 @@ def latencies(cls, args):
     with torch.inference_mode(mode=False), tempfile.TemporaryDirectory() as folder:
         one_epoch = {"max_epochs": 1} if "max_epochs" in cls.__dataclass_fields__ else {}
         clf = cls(**one_epoch, device="cpu", random_state=0)
-        timed = ways(clf.fit(X[:60], np.arange(60) % 3), Path(folder), args.threads)
+        clf.fit(X[:60], np.arange(60) % 3)
+        exported, sizes = sessions(clf, X[:60], Path(folder), args.threads)
+        timed = ways(clf, exported)
     for n in args.batches:
         turns = [[seconds(of_way, X[:n]) for of_way in timed.values()] for _ in range(args.repeats)]
         turns = np.array(turns[args.repeats // 10 :])  # the first calls warm up
         ratios = np.median(turns / turns[:, :1], axis=0)
         bare = round(float(np.median(turns[:, 0])) * 1e3, 3)
         parts = {name: round(float(r), 2) for name, r in zip(timed, ratios, strict=True)}
-        row = {"classifier": cls.__name__, "series": n, "network, ms": bare} | parts
-        print(json.dumps({name: value for name, value in row.items() if name != "network"}))
+        row = {"classifier": cls.__name__, "series": n, "network, ms": bare} | parts | sizes
+        row.pop("network")
+        print(json.dumps(row), flush=True)
 
 
 def main():

@@ -10,7 +10,7 @@ PACKAGES = {
     "bench": ("jinja2", "matplotlib", "numba", "scikit_posthocs", "statsmodels"),
     "dask": ("distributed",),
     "explain": ("captum",),
-    "onnx": ("onnx", "onnx_ir", "onnxscript"),
+    "onnx": ("onnx", "onnx_ir", "onnxruntime", "onnxscript"),
     "plot": ("matplotlib",),
 }
 

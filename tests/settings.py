@@ -69,6 +69,12 @@ EXPECTED_FAILED_CHECKS = {
     ),
 }
 
+#: The share of test series that an int8 model must give the label of its classifier.
+SAME_LABEL_IN_INT8 = 0.98
+
+#: By classifier and data set where it is less: what was measured, rounded down, and why.
+UNLIKE_IN_INT8: dict[tuple[str, str], tuple[float, str]] = {}
+
 #: Of scikit-learn's checks those that an architecture can break. The quick suite runs them for
 #: every classifier, and all checks for the estimators in RUN_ALL_CHECKS; the rest is in full.
 CHECKS_OF_ARCHITECTURES = {

@@ -236,7 +236,9 @@ def test_latency():
     options = ["--n-timepoints", "12", "--batches", "1", "3", "--repeats", "10"]
     one, three = run("latency.py", "--estimators", "FCN", *options)
     assert (one["series"], three["series"]) == (1, 3)
-    ways = {"classifier", "series", "network, ms", "predict_proba", "torch.export", "onnxruntime"}
+    ways = {"classifier", "series", "network, ms", "predict_proba", "torch.export"}
+    for precision in ("float32", "float16", "int8"):
+        ways |= {precision, f"{precision}, kB"}
     for row in (one, three):
         assert row.keys() == ways
         assert all(row[name] > 0 for name in ways - {"classifier"})

@@ -178,6 +178,7 @@ def test_the_classes_are_in_it(tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "est.onnx")
     assert told_by(session) == {"classes": ["1", "2"]}
     assert [output.name for output in session.get_outputs()] == ["probabilities"]
+    assert b".py" not in (tmp_path / "est.onnx").read_bytes()  # nor lines of code, with folders
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from skts import demo
 from skts.adapters import to_aeon
 from skts.benchmark import plan_runs, run_study
 from skts.explain import integrated_gradients, occlusion
+from skts.export import compare_onnx
 from skts.extras import PACKAGES, needs
 from skts.plotting import plot_channel_importance, plot_relevance
 from tests.recording import X
@@ -33,6 +34,10 @@ def cluster(tmp_path):
     run_study(plan_runs(["UnitTest"], ["FCN"]), tmp_path, scheduler="tcp://127.0.0.1:1")
 
 
+def in_int8(tmp_path):
+    skts.export_onnx(skts.FCNClassifier(), tmp_path / "a", precision="int8", calibration=X)
+
+
 #: By extra and package: what needs it.
 USES = [
     ("aeon", "aeon", lambda tmp_path: to_aeon(skts.FCNClassifier())),
@@ -48,6 +53,8 @@ USES = [
     ("onnx", "onnx", lambda tmp_path: skts.export_onnx(skts.FCNClassifier(), tmp_path / "a")),
     ("onnx", "onnxscript", lambda tmp_path: skts.export_onnx(skts.FCNClassifier(), tmp_path / "a")),
     ("onnx", "onnx_ir", lambda tmp_path: skts.export_onnx(skts.FCNClassifier(), tmp_path / "a")),
+    ("onnx", "onnxruntime", lambda tmp_path: compare_onnx(skts.FCNClassifier(), tmp_path / "a", X)),
+    ("onnx", "onnxruntime", in_int8),
     ("plot", "matplotlib", lambda tmp_path: plot_relevance(X[0], X[0])),
     ("plot", "matplotlib", lambda tmp_path: plot_channel_importance(IMPORTANCE)),
 ]

@@ -6,19 +6,24 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from skts.base import ProbabilisticClassifier, SeriesEstimator
 from skts.device import torch_defaults
 from skts.ensemble import Ensemble
+from skts.export.compression import in_float16, in_int8, shortened, without_notes
+from skts.export.inputs import inputs_of, members_of
 from skts.extras import needs
-from skts.layers import padding_mask, repr_of
+from skts.layers import check_one_of, padding_mask, repr_of
 from skts.persistence.files import check_writable, replace_file
+
+Precision = Literal["float32", "float16", "int8"]
 
 
 class Deployed(nn.Module):
@@ -93,6 +98,8 @@ def export_onnx(
     path: str | os.PathLike[str],
     *,
     dynamic_time: bool = False,
+    precision: Precision = "float32",
+    calibration: ArrayLike | None = None,
 ) -> None:
     """Write a fitted estimator as an ONNX model.
 
@@ -115,6 +122,15 @@ def export_onnx(
         ``pooling="average"``, and FCN, ConvLSTM, ALSTM, LSTMALSTM), but for those whose attention
         goes over time step by step (ALSTMFCN, MALSTMFCN), which the exporter unrolls. CNN's must be
         long enough for every max-pooling: 4 time points for two of them.
+    precision : {"float32", "float16", "int8"}, default="float32"
+        "float16" keeps the weights in half of the bytes, and computes as before. "int8" computes
+        convolutions and linear layers in integers of 8 bits, with a scale for each channel of
+        their weights; recurrent layers keep their weights in float16. Inputs, outputs and all else
+        are in float32 or float64. compare_onnx tells what that changes.
+    calibration : array-like, optional
+        Required with ``precision="int8"``, and refused with another: some hundred series, as
+        `predict` takes them, on which the layers' inputs have the ranges that the integers cover.
+        Training series will do.
 
     Raises
     ------
@@ -123,12 +139,14 @@ def export_onnx(
     NotFittedError
         Where it is not fitted.
     ValueError
-        Where `dynamic_time` is asked of a network that does not allow it, or an operator of the
-        network cannot be exported, which is named.
+        Where `dynamic_time` is asked of a network that does not allow it, an operator of the
+        network cannot be exported, which is named, or `precision` and `calibration` are not as
+        described.
     OSError
         Where no file can be written, as skts.save.
     ModuleNotFoundError
-        Where onnxscript, which the extra ``onnx`` installs, is not there.
+        Where onnxscript, which the extra ``onnx`` installs, is not there, or, for int8,
+        onnxruntime.
 
     Examples
     --------
@@ -141,17 +159,50 @@ def export_onnx(
     >>> path.exists()
     True
     """
+    check_one_of("precision", precision, get_args(Precision))
+    if (calibration is not None) != (precision == "int8"):
+        raise ValueError(
+            "calibration must be given with precision='int8', and with no other, got "
+            f"calibration={'None' if calibration is None else 'series'} with {precision=}. "
+            "Training series will do: calibration=X"
+        )
     with needs("onnx", "export_onnx"):
         import onnx
         import onnx_ir
         import onnxscript  # noqa: F401 (torch.onnx imports it)
+
+        if precision == "int8":
+            import onnxruntime.quantization  # noqa: F401 (skts.export.compression does)
+    check_writable(path)  # ahead of the work
+    if precision == "int8":
+        first = members_of(estimator)[0]
+        fixed = None if dynamic_time else first.n_timepoints_in_
+        lengths = first.unequal_length_in_
+        batches = inputs_of(estimator, calibration, n_timepoints=fixed, takes_lengths=lengths)
+    model, told = _translated(estimator, dynamic_time, precision)
+    shortened(model)
+    if precision == "float16":
+        in_float16(model)
+    elif precision == "int8":
+        model = in_int8(model, batches)
+    without_notes(model)
+    model.metadata_props["skts"] = json.dumps(told, default=str)
+    formats = onnx.serialization.registry
+    kind = formats.get_format_from_file_extension(Path(path).suffix) or "protobuf"
+    replace_file(path, formats.get(kind).serialize_proto(onnx_ir.to_proto(model)))
+
+
+def _translated(estimator, dynamic_time, precision):
+    """The model as torch writes it, and what its metadata will tell."""
     from skts.export.operators import (  # which registers an operator with torch
         TRANSLATIONS,
+        in_single_precision,
         with_onnx_layers,
     )
 
-    check_writable(path)  # ahead of the work
     module, example, shapes = _with_example(estimator, dynamic_time)
+    if precision == "int8":
+        in_single_precision(module)
     program = _program(estimator, with_onnx_layers(module), example, shapes)
     output = "probabilities" if is_classifier(estimator) else "predictions"
     with _quiet():
@@ -173,10 +224,7 @@ def export_onnx(
     )
     if dynamic_time:
         told["min_timepoints"] = _least(program)
-    model.metadata_props["skts"] = json.dumps(told, default=str)
-    formats = onnx.serialization.registry
-    kind = formats.get_format_from_file_extension(Path(path).suffix) or "protobuf"
-    replace_file(path, formats.get(kind).serialize_proto(onnx_ir.to_proto(model)))
+    return model, told
 
 
 @torch_defaults()
@@ -254,7 +302,12 @@ def _least(program):
 
 def _with_example(estimator, dynamic_time):
     """The whole as a module on the CPU, an example of its inputs, and which axes may differ."""
-    module, members = _deployed(estimator)
+    members = members_of(estimator)
+    module = (
+        DeployedEnsemble(members, estimator._member_weights())
+        if isinstance(estimator, Ensemble)
+        else Deployed(estimator)
+    )
     first = members[0]
     n_times = first.n_timepoints_in_
     for member in members:
@@ -272,28 +325,6 @@ def _with_example(estimator, dynamic_time):
         example["lengths"] = torch.full((3,), n_times)
         shapes["lengths"] = {0: shape[0]}
     return module.eval(), example, shapes
-
-
-def _deployed(estimator):
-    """The whole as a module, and the estimators in it."""
-    if isinstance(estimator, SeriesEstimator):
-        check_is_fitted(estimator)
-        return Deployed(estimator), [estimator]
-    if isinstance(estimator, Ensemble):
-        check_is_fitted(estimator)
-        if all(isinstance(member, SeriesEstimator) for member in estimator.estimators_):
-            deployed = DeployedEnsemble(estimator.estimators_, estimator._member_weights())
-            return deployed, estimator.estimators_
-        raise TypeError(
-            "cannot export: all members must be networks of skts, got "
-            f"{[type(member).__name__ for member in estimator.estimators_]}"
-        )
-    raise TypeError(
-        "expected a fitted classifier, regressor or ensemble of skts, got a "
-        f"{type(estimator).__name__}. Of an adapter take its estimator_, of a search its "
-        "best_estimator_, of a pipeline the last step, pipeline[-1], and do what the steps before "
-        "do wherever the model runs"
-    )
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from skts.layers import Linear
+
 #: Of each kind of layer ONNX's order of the gates, as numbers in torch's. ONNX's operator has the
 #: name of the kind.
 GATES = {nn.LSTM: (0, 3, 1, 2), nn.GRU: (1, 0, 2), nn.RNN: (0,)}
@@ -93,6 +95,14 @@ def with_onnx_layers(module):
             setattr(module, name, RecurrentLayers(child))
         else:
             with_onnx_layers(child)
+    return module
+
+
+def in_single_precision(module):
+    """The module with its linear layers in float32, in place: integers take the place of that."""
+    for layer in module.modules():
+        if isinstance(layer, Linear):
+            layer.train()  # the only one of its modes without double precision
     return module
 
 

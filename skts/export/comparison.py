@@ -1,0 +1,75 @@
+"""What a model file gives, beside what the estimator gives."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import is_classifier
+
+from skts.base import SeriesEstimator
+from skts.ensemble import Ensemble
+from skts.export.inputs import inputs_of
+from skts.extras import needs
+
+
+def compare_onnx(
+    estimator: SeriesEstimator | Ensemble, path: str | os.PathLike[str], X: ArrayLike
+) -> dict[str, float]:
+    """Run an exported model by onnxruntime and compare it with its estimator.
+
+    Parameters
+    ----------
+    estimator : classifier, regressor or ensemble of skts
+        Of which export_onnx wrote the file.
+    path : str or path
+    X : array-like
+        Series, as `predict` takes them: best others than those trained or calibrated on.
+
+    Returns
+    -------
+    dict
+        ``bytes``, the size of the file, and ``largest_difference`` of a probability, or of a
+        prediction in the unit of the targets. Of a classifier also ``same_label``, the share of
+        series for which both give the same one.
+
+    Raises
+    ------
+    TypeError, NotFittedError
+        As export_onnx.
+    ValueError
+        Where the model does not take series of such lengths, or the estimator not such `X`.
+    OSError
+        Where there is no such file.
+    ModuleNotFoundError
+        Where onnxruntime, which the extra ``onnx`` installs, is not there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, skts
+    >>> from skts.datasets import load_ucr
+    >>> from skts.export import compare_onnx
+    >>> X, y = load_ucr("ItalyPowerDemand", split="train")
+    >>> clf = skts.FCNClassifier(max_epochs=2, random_state=0).fit(X, y)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "fcn.onnx"
+    >>> skts.export_onnx(clf, path, precision="float16")
+    >>> compare_onnx(clf, path, X)["largest_difference"] < 0.01
+    True
+    """
+    with needs("onnx", "compare_onnx"):
+        import onnxruntime
+    content = Path(path).read_bytes()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    shapes = {of.name: of.shape for of in session.get_inputs()}
+    fixed = shapes["x"][2] if isinstance(shapes["x"][2], int) else None
+    batches = inputs_of(estimator, X, n_timepoints=fixed, takes_lengths="lengths" in shapes)
+    found = np.concatenate([session.run(None, inputs)[0] for inputs in batches])
+    own = _answers(estimator, X)
+    told: dict[str, float] = {"bytes": len(content)}
+    if is_classifier(estimator):
+        told["same_label"] = float(np.mean(found.argmax(axis=1) == own.argmax(axis=1)))
+    return told | {"largest_difference": float(np.abs(found - own).max())}
+
+
+def _answers(estimator, X):
+    return estimator.predict_proba(X) if is_classifier(estimator) else estimator.predict(X)

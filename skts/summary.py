@@ -114,7 +114,7 @@ class Summary:
             style = ("left", "left", "left", "right", "right")
             pairs = zip(texts, style, strict=True)
             cell = "<{0} style='text-align: {2}'>{1}</{0}>"
-            return "".join(["<tr>", *(cell.format(tag, html.escape(t), s) for t, s in pairs)])
+            return f"<tr>{''.join(cell.format(tag, html.escape(t), s) for t, s in pairs)}</tr>"
 
         rows = [row(HEADS, "th"), *(row(cells(layer), "td") for layer in self.layers)]
         rows.append(row(self._totals(), "th"))

@@ -125,6 +125,23 @@ def test_augmentation(tmp_path):
 
 @pytest.mark.full
 @needs_data
+def test_transfer(tmp_path):
+    options = ["--data", str(DATA / "ucr"), "--sources", "Coffee", "GunPoint", "--n-jobs", "1"]
+    options += ["--targets", "Chinatown", "--pretraining-epochs", "1", "--epochs", "2"]
+    options += ["--out", str(tmp_path / "rows.jsonl")]
+    (first, *rows), (*again,) = (run("transfer.py", *options) for _ in range(2))
+    assert first["sources"] == ["Coffee", "GunPoint"]
+    assert [row["n_train"] for row in rows[:3]] == [20, 10, 4]
+    assert rows[3:] == again  # from the rows of the file
+    for row, mean in zip(rows, again, strict=False):
+        assert mean["share"] == row["share"]
+        assert mean["n_sets"] == 1
+        assert mean["init_from"] == row["init_from"]
+        assert mean["better"] - mean["worse"] == np.sign(row["init_from"] - row["scratch"])
+
+
+@pytest.mark.full
+@needs_data
 def test_search():
     options = ["--sets", "SmoothSubspace", "Chinatown", "--estimator", "LITE", "--epochs", "9"]
     printed = run("search.py", "--data", str(DATA / "ucr"), *options, "--max-epochs", "2")

@@ -6,8 +6,8 @@
         [--n-jobs 2]
 
 The protocols are those of benchmarks/recipe.py, without any test split. An augmentation is a value
-of the option `augment`. FILE keeps a line of JSON for each training; those that it has are used
-again, so that a command that was ended goes on, and another one adds to them.
+of the option `augment`. FILE stores one line of JSON per training. Trainings in FILE are not
+repeated, so you can resume a command or add to it.
 
 Prints an object of JSON for each estimator and augmentation: mean accuracy and log loss; where
 there are trainings without augmentation, the mean gain of accuracy over these, its standard error

@@ -1,4 +1,4 @@
-"""Default options beside two searches with as many epochs, on small sets of the archive.
+"""Default options beside two searches over options, on small sets of the archive.
 
     python benchmarks/search.py --data PATH [--sets MoteStrain ArrowHead ECG200]
         [--estimator LSTMFCN] [--epochs 81] [--max-epochs N] [--seed 0]
@@ -6,8 +6,8 @@
 A random search trains 10 draws of skts.model_selection.search_space for `--epochs` epochs each. A
 halving search trains 27 draws for few epochs, the best 9 for three times as many, and the best 3
 for three times as many again; in all for as many epochs as the random search. Both score by the
-same three folds of the training split. What a search chose is then trained as the default options
-are, for as many epochs (`--max-epochs`, else the default), and scored once on the test split.
+same three folds of the training split. The chosen options and the defaults are
+each trained for `--max-epochs` epochs, else the default, and scored once on the test split.
 
 Prints a line of JSON for each set and each way: accuracy on the test split, seconds of processor
 time of search and training, and the options chosen; then the means over the sets. It runs in one
@@ -34,7 +34,7 @@ N_ROUNDS = 3
 
 
 def searches(estimator, n_epochs, seed):
-    """Of each way of searching its name, and the search over estimators of few epochs."""
+    """The name and the search object of each way of searching."""
     how = {
         "cv": StratifiedKFold(3, shuffle=True, random_state=seed),
         "random_state": seed,

@@ -3,17 +3,18 @@
     python benchmarks/transfer.py --data PATH [--network FCN|ResNet|...] [--sources NAME ...]
         [--targets NAME ...] [--pretraining-epochs 50] [--epochs 100] [--n-jobs 2] [--out FILE]
 
-One network is trained on the training splits of the source sets, with an output layer for each. By
-default these are every other set of the archive by name. Each target set is then learnt by three
-estimators with the same options and number of epochs: from scratch, from these weights
-(`init_from`), and with these weights frozen (``freeze="all but head"``). They are trained on 100,
-50 and 20 % of the training split, at least two series of each class where there are two, and scored
-on the test split.
+One network is pretrained on the training splits of all source sets, with one output layer per set.
+By default every second set by name is a source, and the others are targets. Three estimators with
+the same options and number of epochs then learn each target set: from scratch, from the pretrained
+weights (`init_from`), and with these weights frozen (``freeze="all but head"``). They use 100, 50
+and 20 % of the training split, with at least two series per class if available. They are scored on
+the test split.
 
 Prints an object of JSON for each target and share: the accuracies, and the seconds of training with
-one thread. Then one for each share: the mean accuracies over the targets, on how many sets the
-start from learnt weights was better and worse than from scratch, and the p-value of Wilcoxon's
-signed-rank test. Rows that FILE already has are used again.
+one thread. Then one for each share: the mean accuracies over the targets, on how many sets
+`init_from` was better and worse than scratch, and the p-value of Wilcoxon's signed-rank test. Rows
+in FILE of the same network, set and share are used again: use a new FILE for other sources or
+epochs.
 """
 
 import argparse

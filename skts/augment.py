@@ -1,9 +1,9 @@
-"""Random changes of series that leave their class or number as it is, for training.
+"""Data augmentation: random changes of training series that should not change their target.
 
 The option `augment` of classifiers and regressors applies them in every step of training, and
-nowhere else. Each draws for every series of a batch by itself, from torch's global generator of the
-device that the series lie on. Padding stays zero. How strong a change is goes by the series' own
-mean and standard deviation, channel by channel, so that it does not depend on their scale.
+nowhere else. Each function draws new random numbers for every series, from torch's global generator
+of the series' device. Padding stays zero. The strength of a change does not depend on the scale of
+the series.
 """
 
 from collections.abc import Sequence
@@ -122,8 +122,8 @@ def jitter(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.03) 
 def scaling(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.1) -> Tensor:
     """Multiply each channel's deviation from its mean by a random factor.
 
-    NOTE[DIFF]: the source multiplies the values. Of series with mean 0, which it has, that is the
-    same; others keep their level here.
+    NOTE[DIFF]: the paper multiplies the values themselves. For its series, of mean 0, that is the
+    same. Here the mean of every series stays.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def scaling(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.1) 
 def time_warp(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2) -> Tensor:
     """Let time run faster and slower, from the first time point to the last.
 
-    The speed is drawn at six equidistant time points and linear between them; the series is read
-    where the time is, linearly between its time points. All channels have the same time.
+    The speed is drawn at six equidistant time points and linear between them; the series is
+    interpolated linearly at the warped times. All channels share one warp.
 
     NOTE[DIFF]: the source interpolates the speed by a cubic spline, which may turn negative, and
     warps every channel by itself.
@@ -172,7 +172,7 @@ def time_warp(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2
     x, lengths
         As of `jitter`.
     strength : float, default=0.2
-        Standard deviation of the speed, which is normal with mean 1, and 0.1 at least.
+        Standard deviation of the speed, which is normal with mean 1, clipped below at 0.1.
 
     Returns
     -------
@@ -264,8 +264,8 @@ def time_mask(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2
     x, lengths
         As of `jitter`.
     strength : float, default=0.2
-        The widest stretch, as a part of the series, rounded down to time points. The narrowest has
-        none.
+        The longest mask, as a fraction of the series, rounded down to time points. A mask may be
+        empty.
 
     Returns
     -------
@@ -309,7 +309,7 @@ def channel_dropout(x: Tensor, lengths: Tensor | None = None, *, strength: float
     x, lengths
         As of `jitter`; two or more channels.
     strength : float, default=0.2
-        The probability of each channel.
+        The probability that a channel is dropped.
 
     Returns
     -------

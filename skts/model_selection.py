@@ -11,22 +11,20 @@ __all__ = ["search_space"]
 def search_space(estimator: BaseEstimator) -> dict[str, Any]:
     """Values and distributions of the options that are worth searching.
 
-    They are those that the papers and the choice of the default training varied, and fit series of
-    any kind. Each is meant beside the defaults of the options that are not in the space.
+    The papers, or the choice of the default recipe, varied these options. The values suit series of
+    any kind. They assume the defaults of all options that are not in the space.
     `max_epochs` is not in it: it can be the resource of a halving search.
 
     Parameters
     ----------
     estimator : estimator
-        One of skts, or whatever has such among its parameters: a pipeline, an ensemble, a
-        multi-output estimator.
+        An estimator of skts, or a pipeline, ensemble or multi-output estimator that holds one.
 
     Returns
     -------
     dict of str to list or distribution
-        By the name of the option, with those of steps and members in front
-        (``lstmfcnclassifier__lr``). Distributions are frozen ones of scipy.stats, log-uniform all
-        of them.
+        Keys are the names of options, behind those of steps and members
+        (``lstmfcnclassifier__lr``). All distributions are log-uniform ones of scipy.stats.
 
     Raises
     ------
@@ -57,5 +55,5 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
         if field.metadata.get("search")
     }
     if not space:
-        raise ValueError(f"estimator must be of skts or hold such a one, got {estimator!r}")
+        raise ValueError(f"estimator must be an estimator of skts or hold one, got {estimator!r}")
     return {name: list(s) if isinstance(s, tuple) else s for name, s in space.items()}

@@ -72,8 +72,8 @@ class Summary:
         Series in a training step; None where the head is solved in one step.
     memory : dict of str to int
         Bytes by what they are for. In a training step of `batch_size` series: weights, their
-        gradients, the optimiser's state, and activations kept for the backward pass. What passes
-        from layer to layer comes on top. Where the head is solved in one step: weights, and the
+        gradients, the optimiser's state, and activations kept for the backward pass. Temporary
+        layer outputs need additional memory. Where the head is solved in one step: weights, and the
         features of each training series.
 
     Examples

@@ -55,7 +55,7 @@ class TestOptionsAreChecked:
             ("init_from", 1, "an instance of sklearn.base.BaseEstimator, a string, a path or None"),
             ("freeze", "all", "'all but head' or None"),
             ("augment", "noise", "one of 'jitter', .*, a non-empty sequence of such .* or None"),
-            ("augment", [("time_mask", 1.0)], "one of 'jitter', .* of the last three below 1"),
+            ("augment", [("time_mask", 1.0)], "one of 'jitter', .* and below 1 for window_slice"),
             ("verbose", -1, "a boolean or an integer of at least 0"),
             ("random_state", 2**32, "an integer .* at most 4294967295, an instance of"),
             ("class_weight", "equal", "'balanced', a mapping of .* or None"),

@@ -20,7 +20,8 @@ from skts.model_selection import search_space
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 # %%
-# Filters narrower than the paper's, and few epochs, are quick. What is fixed leaves the space.
+# Fewer filters than in the paper and few epochs keep this example fast. `filters` is fixed, so it
+# leaves the space.
 
 clf = FCNClassifier(filters=(16, 32, 16), max_epochs=10, random_state=0)
 space = search_space(clf)

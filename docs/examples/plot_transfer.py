@@ -1,9 +1,9 @@
 """
-Features of a network, and a start from learnt weights
-======================================================
+Transfer learning
+=================
 
 `transform` gives what the output layer of a fitted network reads. `init_from` lets another network
-start from the weights of a fitted one. Both help where there are few series.
+start from the weights of a fitted one. Both can help where there are few series.
 """
 
 import numpy as np
@@ -61,6 +61,6 @@ ax.invert_yaxis()
 ax.set_xlabel("accuracy on the test series")
 
 # %%
-# `transferred_` names the weights that were taken, and those that started anew.
+# `transferred_` lists the transferred weights (`taken`) and the newly initialised ones (`new`).
 
 print(estimators["init_from"].transferred_["new"])

@@ -193,8 +193,8 @@ class SeriesEstimator(
     def transform(self, X: ArrayLike) -> np.ndarray:
         """The features of each series: what the last linear layer of the network reads.
 
-        So a network stands ahead of other estimators in a pipeline, and `fit_transform` trains it
-        by its own output layer first.
+        A network can be a step before another estimator in a pipeline. `fit_transform` first trains
+        it with its own output layer.
 
         Parameters
         ----------
@@ -229,7 +229,7 @@ class SeriesEstimator(
         return output_layer(self.net_.module_)[1].in_features
 
     def summary(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> Summary:
-        """Layers of the network, their shapes, parameters and arithmetic, and what memory it takes.
+        """Summarise the network: layers, shapes, parameters, multiply-adds and memory.
 
         Nothing is trained, and the estimator stays as it is. Batches of at most three series of
         zeros go through a copy of the network. Memory is that on the CPU.

@@ -1,4 +1,4 @@
-"""What the estimators share whose network is trained by gradient."""
+"""Base class of the estimators whose network is trained by gradient."""
 
 import copy
 from typing import Any, ClassVar
@@ -25,8 +25,8 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         ),
         (
             "transferred_ : dict of two lists of str",
-            "With `init_from`: the names of the weights that were 'taken', and of those that "
-            "started 'new'.",
+            "With `init_from`: 'taken' lists the transferred weights, 'new' the newly initialised "
+            "ones.",
         ),
     )
 
@@ -83,12 +83,12 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         check_is_fitted(
             source,
             msg="init_from must be fitted, but this %(name)s is not. A grid search clones the "
-            "estimators in its grid: put the path of a file of skts.save there",
+            "estimators in its grid: save this one with skts.save, and put the path there",
         )
         return source
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The options; those of the estimator in `init_from` are its own.
+        """Parameters of this estimator, without those of the estimator in `init_from`.
 
         Parameters
         ----------

@@ -29,8 +29,8 @@ class Run:
     resample : int, default=0
         0 is the archive's own split; others are drawn from both its parts, stratified by class.
     search : int, optional
-        So many draws of skts.model_selection.search_space, without the options that are given, are
-        chosen from by cross-validation on the training split. They are drawn from the seed.
+        Number of draws from skts.model_selection.search_space, without the options already set.
+        Cross-validation on the training split chooses one. `seed` determines the draws.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Run:
 
     @property
     def described(self) -> dict[str, Any]:
-        """Its parameters by name; a run without a search is described as before there was one."""
+        """The parameters by name; `search` only where it is set, so that older studies go on."""
         found = dataclasses.asdict(self)
         return found if self.search else {k: v for k, v in found.items() if k != "search"}
 
@@ -101,8 +101,8 @@ def plan_runs(
     select : list of str, optional
         Names in `grid` that one run chooses on the training split, by cross-validation.
     search : int, optional
-        How many draws of the other options' search space one run of an estimator of skts chooses
-        from in the same way; not beside `select`.
+        Number of draws from the search space of the options that are not set otherwise. Each run of
+        an estimator of skts chooses one by cross-validation. Not allowed with `select`.
     seeds : int, default=1
         How many: 0, 1 and so on.
     resamples : list of int, default=(0,)

@@ -26,7 +26,7 @@ def series_of_seeds(seed, n):
 def unfitted_like(member, options, device):
     """An unfitted estimator of the member's class with these plain options, on another device.
 
-    What `plain_parameters` leaves out it has from the member.
+    `init_from`, which `plain_parameters` may leave out, is the member's.
     """
     others = member.get_params(deep=False)
     held = {"init_from": others["init_from"]} if others.keys() - options.keys() else {}
@@ -35,7 +35,7 @@ def unfitted_like(member, options, device):
 
 
 def _can_transform(ensemble):
-    """Whether all members can: the others have no features to be set side by side."""
+    """Whether every member has `transform`."""
     members = ensemble._tagged_members()
     return bool(members) and all(hasattr(member, "transform") for member in members)
 
@@ -193,7 +193,7 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
     def transform(self, X: ArrayLike) -> np.ndarray:
         """The features of each series, those of all members side by side.
 
-        There where every member has `transform`.
+        Available only if every member has `transform`.
 
         Parameters
         ----------
@@ -216,7 +216,7 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
 
     @available_if(_can_transform)
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
-        """Names of the features: the member, and the feature of the member.
+        """Names of the features, ``<member>__<feature of the member>``.
 
         Parameters
         ----------

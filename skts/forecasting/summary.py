@@ -18,8 +18,8 @@ class Summarised:
     def summary(self) -> Summary:
         """Layers of the fitted network, their parameters and arithmetic, and what memory it takes.
 
-        As of classifiers and regressors. What is a series there is the longest history here, or the
-        longest window of it; its channels are what the network reads at a time point.
+        As `summary` of classifiers and regressors. The length is that of the longest history, or of
+        its longest window. The channels are the network's inputs at each time point.
 
         Returns
         -------

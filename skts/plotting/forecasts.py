@@ -29,22 +29,22 @@ def plot_forecast(
     color: str = "#0072b2",
     ax: Axes | None = None,
 ) -> Axes:
-    """A forecast, its intervals, what was known before and what came.
+    """Draw a forecast with its prediction intervals, past values and actual values.
 
-    All are pandas objects, as any forecaster of sktime takes and gives them. Of a panel or a
-    hierarchy one series is drawn, of several columns one. To compare forecasts, draw each on the
-    same Axes, with a label and a colour of its own: the legend has each label once.
+    All are pandas objects, as any forecaster of sktime takes and gives them. One series of a panel
+    or hierarchy is drawn, and one column. To compare forecasts, draw each on the same Axes with a
+    label and a colour of its own. The legend has each label once.
 
     Parameters
     ----------
     forecast : Series or DataFrame
         As `predict` gives it.
     history, truth : Series or DataFrame, optional
-        The values before, and those that were forecast.
+        Past values, and the actual values of the forecast period.
     interval : DataFrame, optional
         As `predict_interval` gives it, of one coverage or several.
     series : label or tuple of labels, optional
-        Which series of a panel, by what stands ahead of the time points in the index. Needed where
+        The series of a panel to draw: its label in the index levels before the time. Needed where
         there are several.
     column : label, optional
         Which column; needed where there are several.
@@ -58,8 +58,8 @@ def plot_forecast(
     Returns
     -------
     matplotlib Axes
-        Periods are drawn at their start. The legend tells where limits of an interval are infinite:
-        these are not drawn.
+        Periods are drawn at their start. Infinite limits of an interval are not drawn; the legend
+        says at how many time points.
 
     Raises
     ------

@@ -11,8 +11,8 @@ from skts.params import Params, Rule, integer, param, real
 from skts.training.options import TrainingParams
 
 AUGMENTATIONS = Rule(
-    "a non-empty sequence of such names or of pairs of a name and a strength (a number of at "
-    "least 0; of the last three below 1)",
+    "a non-empty sequence of such names or (name, strength) pairs; a strength must be at least 0, "
+    "and below 1 for window_slice, time_mask and channel_dropout",
     is_augmentations,
     Augmentations,
 )
@@ -71,10 +71,9 @@ class SeriesTrainingParams(TrainingParams):
         default=None,
         rule=AUGMENTATIONS,
         group="optimisation",
-        doc="Random changes of the series in every step of training, and nowhere else, by the "
-        "functions of `skts.augment`: one, or several after each other. They act on what "
-        "``normalize='series'`` gives, ahead of ``normalize='channel'`` and `representation`. "
-        "The training loss is that of the changed series.",
+        doc="Data augmentation, in training steps only: one function of `skts.augment`, or several "
+        "in order. It acts after ``normalize='series'``, and before ``normalize='channel'`` and "
+        "`representation`. The training loss is that of the augmented series.",
     )
     recompute_norms: bool = param(
         default=True,
@@ -95,15 +94,15 @@ class SeriesTrainingParams(TrainingParams):
         doc="Start from the weights of this estimator: a fitted classifier or regressor of skts "
         "that was trained by gradient, or a file of one. Layers of the same name are taken where "
         "their weights have the same shapes; the output layer only where both are regressors, or "
-        "classifiers of the same labels. All others start anew; `transferred_` says which. "
-        "`clone` keeps the estimator fitted.",
+        "classifiers of the same labels. All other layers are newly initialised; `transferred_` "
+        "lists both. `clone` does not clone this estimator, so it stays fitted.",
     )
     freeze: Literal["all but head"] | None = param(
         default=None,
         group="optimisation",
-        doc="'all but head': weights that were taken by `init_from` are not trained, except those "
-        "of the output layer, and batch normalisation among them keeps its averages. What starts "
-        "anew is trained.",
+        doc="'all but head': weights transferred by `init_from` are frozen, except those of the "
+        "output layer. Frozen batch normalisation keeps its running averages. Newly initialised "
+        "weights are trained.",
     )
 
     def _check_options(self):

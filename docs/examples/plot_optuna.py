@@ -29,8 +29,8 @@ del space["filters"]
 sorted(space)
 
 # %%
-# All distributions of a space are log-uniform. All other options are lists of values: Optuna suggests
-# an index into each list.
+# All distributions of a space are log-uniform. All other options are lists of values: Optuna
+# suggests an index into each list.
 
 
 def options_of(trial):

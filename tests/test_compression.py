@@ -77,6 +77,16 @@ def test_int8_gives_the_same_labels(cls, name, tmp_path):
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("cls", discovered("regressor"))
+def test_int8_of_regressors_stays_near(cls, tmp_path):
+    (X, _), (X_test, _) = parts()
+    path = compressed(fitted(cls), tmp_path / "est.onnx", "int8", X)
+    deviation = X[:, 3:6].mean(axis=1).std()
+    # of the worst of 1029 series, beyond the ranges of the 67 that calibrated
+    assert compare_onnx(fitted(cls), path, X_test)["largest_difference"] < deviation
+
+
+@pytest.mark.full
 def test_what_is_smaller(tmp_path):
     (X, y), _ = parts()
     est = skts.FCNClassifier(max_epochs=1, random_state=0).fit(X, y)

@@ -16,15 +16,15 @@ from skts.extras import needs
 def compare_onnx(
     estimator: SeriesEstimator | Ensemble, path: str | os.PathLike[str], X: ArrayLike
 ) -> dict[str, float]:
-    """Run an exported model by onnxruntime and compare it with its estimator.
+    """Run an exported model with onnxruntime and compare its output with the estimator's.
 
     Parameters
     ----------
     estimator : classifier, regressor or ensemble of skts
-        Of which export_onnx wrote the file.
+        The estimator that was exported to `path`.
     path : str or path
     X : array-like
-        Series, as `predict` takes them: best others than those trained or calibrated on.
+        Series, as for `predict`. Take series that were not used for training or calibration.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def compare_onnx(
     TypeError, NotFittedError
         As export_onnx.
     ValueError
-        Where the model does not take series of such lengths, or the estimator not such `X`.
+        Where `X` is invalid for the estimator, or its lengths are invalid for the model.
     OSError
         Where there is no such file.
     ModuleNotFoundError

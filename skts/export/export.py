@@ -125,12 +125,11 @@ def export_onnx(
     precision : {"float32", "float16", "int8"}, default="float32"
         "float16" keeps the weights in half of the bytes, and computes as before. "int8" computes
         convolutions and linear layers in integers of 8 bits, with a scale for each channel of
-        their weights; recurrent layers keep their weights in float16. Inputs, outputs and all else
-        are in float32 or float64. compare_onnx tells what that changes.
+        their weights; recurrent layers keep their weights in float16. Inputs and outputs are
+        float32, all other values float32 or float64. compare_onnx measures what that changes.
     calibration : array-like, optional
-        Required with ``precision="int8"``, and refused with another: some hundred series, as
-        `predict` takes them, on which the layers' inputs have the ranges that the integers cover.
-        Training series will do.
+        Required with ``precision="int8"``, not allowed otherwise: about a hundred series, as for
+        `predict`, for example training series. They set the ranges of the layers' inputs.
 
     Raises
     ------

@@ -43,8 +43,8 @@ def inputs_of(estimator, X, *, n_timepoints, takes_lengths):
     if not takes_lengths and (each != longest).any():
         raise ValueError(
             f"the model takes no lengths, for {type(estimator).__name__} was fitted on series of "
-            f"one length; X has series of {each.min()} to {longest} time points. Pass those of "
-            "each length by themselves"
+            f"one length; X has series of {each.min()} to {longest} time points. Call once "
+            "per length"
         )
     if n_timepoints is not None and not (
         each.max() <= n_timepoints if takes_lengths else longest == n_timepoints

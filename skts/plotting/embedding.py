@@ -69,7 +69,7 @@ def plot_embedding(
     points, name = _in_two_dimensions(features, reducer)
     ax = axes_of(ax)
     if y is None:
-        ax.scatter(*points.T, s=20)
+        ax.scatter(points[:, 0], points[:, 1], s=20)
     else:
         y = column_or_1d(y)
         check_consistent_length(points, y)
@@ -100,7 +100,7 @@ def _in_two_dimensions(features, reducer):
 
 def _scatter(ax, points, y, *, by_label):
     if not by_label:
-        shown = ax.scatter(*points.T, c=y, s=20, cmap="cividis")
+        shown = ax.scatter(points[:, 0], points[:, 1], c=y, s=20, cmap="cividis")
         ax.figure.colorbar(shown, ax=ax, label="target")
         return
     from matplotlib import colormaps
@@ -109,5 +109,6 @@ def _scatter(ax, points, y, *, by_label):
     shades = colormaps["viridis" if len(labels) > 10 else "tab10"]
     colors = shades(np.linspace(0, 1, len(labels)) if len(labels) > 10 else range(len(labels)))
     for label, color in zip(labels, colors, strict=True):
-        ax.scatter(*points[y == label].T, s=20, color=color, label=str(label))
+        of_class = points[y == label]
+        ax.scatter(of_class[:, 0], of_class[:, 1], s=20, color=color, label=str(label))
     ax.legend(title="class", ncols=1 + len(labels) // 15)

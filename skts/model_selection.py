@@ -5,6 +5,9 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from skts.params import group_of
+
+
 __all__ = ["search_space"]
 
 
@@ -13,6 +16,7 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
 
     The papers, or the choice of the default recipe, varied these options. The values suit series of
     any kind. They assume the defaults of all options that are not in the space.
+    With `init_from` there are no options of the architecture, which must fit the weights.
     `max_epochs` is not in it: it can be the resource of a halving search.
 
     Parameters
@@ -46,14 +50,21 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
         raise ValueError(
             f"estimator must be an estimator such as FCNClassifier(), got {estimator!r}"
         )
-    parts = {f"{name}__": value for name, value in estimator.get_params(deep=True).items()}
+    params = estimator.get_params(deep=True)
+    parts = {f"{name}__": value for name, value in params.items()}
     space = {
         prefix + field.name: field.metadata["search"]
         for prefix, part in {"": estimator, **parts}.items()
         if dataclasses.is_dataclass(part)
         for field in dataclasses.fields(part)
-        if field.metadata.get("search")
+        if field.metadata.get("search") and prefix + field.name in params
+        if not (is_transferred(part) and group_of(field) == "architecture")
     }
     if not space:
         raise ValueError(f"estimator must be an estimator of skts or hold one, got {estimator!r}")
     return {name: list(s) if isinstance(s, tuple) else s for name, s in space.items()}
+
+
+def is_transferred(estimator):
+    """Whether it starts from weights that fit its architecture alone."""
+    return getattr(estimator, "init_from", None) is not None

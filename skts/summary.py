@@ -31,7 +31,8 @@ class Layer:
     kind : str
         Its class.
     output_shape : tuple of int or None
-        Of what it gives for one series; None where the network does not call it.
+        Of what it gives for one series; None where the network does not call it, or it gives no
+        tensor.
     n_parameters : int
         Numbers that training changes.
     multiply_adds : int
@@ -147,7 +148,7 @@ class Summary:
 
 def cells(layer):
     """A layer as a row of the table."""
-    shape = "not called" if layer.output_shape is None else str(layer.output_shape)
+    shape = "" if layer.output_shape is None else str(layer.output_shape)
     figures = (f"{n:,}" if n else "" for n in (layer.n_parameters, layer.multiply_adds))
     return (layer.name or "(root)", layer.kind, shape, *figures)
 
@@ -201,7 +202,9 @@ def layers_of(network, inputs):
 
     def leave(module, args, out):
         arithmetic.running.pop()
-        shapes[module] = tuple((out[0] if isinstance(out, tuple) else out).shape[1:])
+        while isinstance(out, tuple | list) and len(out):
+            out = out[0]
+        shapes[module] = tuple(out.shape[1:]) if torch.is_tensor(out) else None
 
     with contextlib.ExitStack() as stack:
         for module in network.modules():

@@ -9,7 +9,8 @@ import inspect
 from typing import ClassVar
 
 import torch
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 
 from skts.base import SeriesEstimator
@@ -17,6 +18,7 @@ from skts.discovery import all_estimators
 from skts.ensemble import Ensemble
 from skts.models.fcn import FCNClassifier, FCNRegressor
 from skts.params import documented
+from skts.persistence.storable import without_frozen
 
 
 class Adapted:
@@ -148,7 +150,10 @@ def parameters_of(estimator, function):
             f"{function} takes an estimator of skts, for example LSTMFCNClassifier(), got "
             f"{estimator!r}"
         )
-    return clone(estimator).get_params(deep=False)
+    params = clone(estimator).get_params(deep=False)
+    if isinstance(params.get("init_from"), BaseEstimator):  # clones of these libraries forget it
+        params["init_from"] = FrozenEstimator(without_frozen(params["init_from"]))
+    return params
 
 
 def _options_in_example(wrapped):

@@ -35,6 +35,10 @@ from skts.training.train import (
     channel_scaling,
     made_net,
 )
+from skts.training.weights import AFRESH, start_from
+
+#: Values in a series whose network is shown in a notebook: for longer ones that would take seconds.
+MOST_SHOWN = 4096
 
 
 class SeriesEstimator(
@@ -102,6 +106,10 @@ class SeriesEstimator(
     @abstractmethod
     def _trained(self, data, previous, one_epoch):
         """The skorch net trained on checked data; `previous` is the net to go on from, or None."""
+
+    def _start(self, network, previous):
+        """The weights that training of `network` starts from, and those that it freezes."""
+        return AFRESH
 
     def _net_to_go_on_from(self):
         """That of the last fit where the options say that `fit` starts from it, else None."""
@@ -225,7 +233,7 @@ class SeriesEstimator(
 
     @property
     def _n_features_out(self):
-        """How many features `transform` gives."""
+        """How many features `transform` gives; AttributeError where the network has no head."""
         return output_layer(self.net_.module_)[1].in_features
 
     def summary(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> Summary:
@@ -263,7 +271,9 @@ class SeriesEstimator(
         """
         if X is None and y is None:
             check_is_fitted(self)
-            shaped, net = self, self.net_
+            shaped, net = self, self.net_.copied_for_hooks()
+            if "transferred_" in vars(self):
+                start_from(net, self._start(self._new_network, self.net_))
         else:
             shaped = copy.copy(self)  # callbacks may be what cannot be copied
             shaped._check_options()
@@ -272,6 +282,7 @@ class SeriesEstimator(
             shaped._learn_targets(y, np.ones(len(y)), None)
             with torch_defaults(), seeded(0, CPU):
                 net = made_net(shaped, shaped._make_net, shaped._new_network, CPU)
+                start_from(net, shaped._start(shaped._new_network, None))
         return summary_of(
             net,
             type(self).__name__,
@@ -283,7 +294,7 @@ class SeriesEstimator(
     def _html_repr(self):
         """As scikit-learn shows estimators in a notebook, and the network once it is fitted."""
         shown = super()._html_repr()
-        if "net_" not in vars(self):
+        if "net_" not in vars(self) or self.n_features_in_ > MOST_SHOWN:
             return shown
         return f"{shown}<details><summary>Network</summary>{self.summary()._repr_html_()}</details>"
 

@@ -1,13 +1,14 @@
 """Base class of the estimators whose network is trained by gradient."""
 
 import copy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from skts.base.estimator import SeriesEstimator
 from skts.base.transfer import start_of, transferred
+from skts.persistence.storable import without_frozen
 from skts.training.history import HasHistory
 from skts.training.series_options import SeriesTrainingParams
 from skts.training.train import draw_seed, hold_out, train
@@ -60,18 +61,24 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
 
     def _start(self, network, previous):
         """What is taken from `init_from`, and what is frozen."""
+        goes_on_without = previous is not None and "transferred_" not in vars(self)
+        if goes_on_without and self.init_from is not None:
+            raise ValueError(
+                "training goes on from the last fit, which did not start from init_from. Set "
+                "warm_start=False to fit anew from init_from, or init_from=None and freeze=None"
+            )
         weights = {}
         if previous is None:
             vars(self).pop("transferred_", None)
-            if self.init_from is None:
-                return AFRESH
-            weights, self.transferred_ = transferred(self, network, self._source())
-        report = vars(self).get("transferred_", {"new": []})
-        return start_of(self, network, weights, report)
+            if self.init_from is not None:
+                weights, self.transferred_ = transferred(self, network, self._source())
+        if self.init_from is None:
+            return AFRESH
+        return start_of(self, network, weights, self.transferred_)
 
     def _source(self):
         """The fitted estimator that `init_from` names."""
-        source = self.init_from
+        source = without_frozen(self.init_from)
         if not isinstance(source, BaseEstimator):
             return GradientTrained.load(source, device="cpu")
         if not isinstance(source, GradientTrained):
@@ -82,8 +89,8 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
             )
         check_is_fitted(
             source,
-            msg="init_from must be fitted, but this %(name)s is not. A grid search clones the "
-            "estimators in its grid: save this one with skts.save, and put the path there",
+            msg="init_from must be fitted, but this %(name)s is not. If a grid search or a library "
+            "cloned it, pass sklearn.frozen.FrozenEstimator(estimator), or a file of skts.save",
         )
         return source
 
@@ -100,6 +107,25 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         """
         params = super().get_params(deep)
         return {k: v for k, v in params.items() if not k.startswith("init_from__")}
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters of this estimator, not those of the estimator in `init_from`.
+
+        Parameters
+        ----------
+        **params
+
+        Returns
+        -------
+        self
+        """
+        of_source = [name for name in params if name.startswith("init_from__")]
+        if of_source:
+            raise ValueError(
+                f"the estimator in init_from is fitted and stays as it is, got {of_source}: set "
+                "options of this estimator, or init_from itself"
+            )
+        return super().set_params(**params)
 
     def __sklearn_clone__(self):
         if not isinstance(self.init_from, BaseEstimator):

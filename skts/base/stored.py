@@ -8,9 +8,11 @@ from skts.persistence.files import to_plain, with_prefix, without_prefix
 from skts.persistence.storable import (
     Persistent,
     plain_parameters,
+    registered,
     restored_from,
     set_fitted,
     with_parameters,
+    without_frozen,
 )
 from skts.training.net import SeriesNet
 from skts.training.stored import plain_training, restored_net
@@ -64,7 +66,7 @@ class PersistentNetwork(Persistent):
         plain |= plain_training(self.net_, remembered)
         tensors = dict(self.net_.module_.state_dict()) | with_prefix(OF_OPTIMIZER, remembered)
         if options - parameters.keys():
-            plain["init_from"], of_source = self.init_from._stored()
+            plain["init_from"], of_source = _stored_source(without_frozen(self.init_from))
             # the members of an ensemble share it, which a file cannot say
             of_source = {name: tensor.clone() for name, tensor in of_source.items()}
             tensors |= with_prefix(OF_SOURCE, of_source)
@@ -93,6 +95,17 @@ class PersistentNetwork(Persistent):
             plain, estimator, estimator._make_net, estimator._new_network, weights, remembered
         )
         return estimator
+
+
+def _stored_source(source):
+    """What `_stored` gives of the estimator in `init_from`."""
+    is_known = registered(type(source).__name__) is type(source)
+    if not is_known or "net_" not in vars(source):
+        raise ValueError(
+            "init_from must be a fitted estimator of skts itself to be saved too, got "
+            f"{source!r}: set_params(init_from=None, freeze=None) ahead of saving leaves it out"
+        )
+    return source._stored()
 
 
 def check_shape(n_channels, n_timepoints):

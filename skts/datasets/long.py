@@ -112,7 +112,7 @@ def from_long(
 
 
 def _as_pandas(frame):
-    if hasattr(frame, "collect"):
+    if callable(getattr(type(frame), "collect", None)):
         raise TypeError("frame must be a frame, got a lazy one: pass frame.collect()")
     if type(frame).__module__.partition(".")[0] == "polars" and hasattr(frame, "columns"):
         frame = pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})

@@ -114,7 +114,7 @@ def _check_no_gaps(series, i):
     is_dated = isinstance(times, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex)
     if not is_dated and (not isinstance(times, pd.Index) or times.dtype.kind not in "iuf"):
         return
-    if len(times) < 3 or (isinstance(times, pd.DatetimeIndex) and pd.infer_freq(times)):
+    if len(times) < 3 or (isinstance(times, pd.DatetimeIndex) and _is_regular(times)):
         return
     steps = np.diff(times.asi8 if is_dated else times.to_numpy())
     wrong = ~np.isclose(steps, np.median(steps))
@@ -125,3 +125,11 @@ def _check_no_gaps(series, i):
             f"{times[first + 1]} after {times[first]}: fill them, as y.asfreq(...).ffill() does "
             "for dates, or number the rows, y.reset_index(drop=True)"
         )
+
+
+def _is_regular(dates):
+    """Whether dates follow a frequency, or are the same day of every so many months."""
+    if dates.freq is not None or pd.infer_freq(dates):
+        return True
+    months = np.diff(12 * dates.year + dates.month)
+    return (months == months[0]).all() and (dates.day == dates.day[0]).all() and months[0] > 0

@@ -189,7 +189,6 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         ensemble.estimators_ = members
         return ensemble
 
-    @available_if(_can_transform)
     def transform(self, X: ArrayLike) -> np.ndarray:
         """The features of each series, those of all members side by side.
 
@@ -245,6 +244,10 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         check_is_fitted(self)
         answers = [getattr(member, method)(X) for member in self.estimators_]
         return np.average(answers, axis=0, weights=self._member_weights())
+
+
+# scikit-learn, which wraps `transform` for `set_output`, would forget the condition
+Ensemble.transform = available_if(_can_transform)(Ensemble.transform)  # type: ignore[method-assign]
 
 
 class ClassifierEnsemble(ProbabilisticClassifier, Ensemble):

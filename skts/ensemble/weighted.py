@@ -154,13 +154,14 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         return [member for _, member in self.estimators] if is_sequence(self.estimators) else []
 
     def _member_names(self):
-        return [name for name, _ in self.estimators]
+        return self._names
 
     def _unfitted_members(self):
         return [clone(member) for _, member in self.estimators]
 
     def _learn_weights(self, fitted, X, y, fit_params):
         n = len(fitted)
+        self._names = [name for name, _ in self.estimators]
         if self.weights is None or n == 1:
             self.weights_ = np.full(n, 1 / n)
         elif isinstance(self.weights, str):

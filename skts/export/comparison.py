@@ -1,5 +1,6 @@
 """What a model file gives, beside what the estimator gives."""
 
+import json
 import os
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def compare_onnx(
         import onnxruntime
     content = Path(path).read_bytes()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    _check_is_of(estimator, session, path)
     shapes = {of.name: of.shape for of in session.get_inputs()}
     fixed = shapes["x"][2] if isinstance(shapes["x"][2], int) else None
     batches = inputs_of(estimator, X, n_timepoints=fixed, takes_lengths="lengths" in shapes)
@@ -69,6 +71,19 @@ def compare_onnx(
     if is_classifier(estimator):
         told["same_label"] = float(np.mean(found.argmax(axis=1) == own.argmax(axis=1)))
     return told | {"largest_difference": float(np.abs(found - own).max())}
+
+
+def _check_is_of(estimator, session, path):
+    """Raise ValueError unless the model tells the classes of the estimator, or that it has none."""
+    told = json.loads(session.get_modelmeta().custom_metadata_map.get("skts", "{}")).get("classes")
+    own = None
+    if is_classifier(estimator):
+        own = json.loads(json.dumps(estimator.classes_.tolist(), default=str))
+    if told != own:
+        raise ValueError(
+            f"{path} must be a file that export_onnx wrote of this {type(estimator).__name__}, of "
+            f"the classes {own}; its classes are {told}"
+        )
 
 
 def _answers(estimator, X):

@@ -1,5 +1,7 @@
 """Series as an exported model takes them."""
 
+import copy
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -37,7 +39,9 @@ def inputs_of(estimator, X, *, n_timepoints, takes_lengths):
     `X` is what the estimator takes. The model takes series of `n_timepoints`, of any length where
     that is None; with `takes_lengths` shorter ones are padded.
     """
-    values, lengths = check_series(members_of(estimator)[0], X, reset=False)
+    first = copy.copy(members_of(estimator)[0])
+    first._input_options = first._input_options._replace(normalize=None)  # the model does it
+    values, lengths = check_series(first, X, reset=False)
     longest = values.shape[2]
     each = np.full(len(values), longest) if lengths is None else lengths
     if not takes_lengths and (each != longest).any():

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
 
 
 class Linear(nn.Linear):
@@ -37,16 +39,14 @@ class Pointwise(Linear):
 
 
 def output_layer(network):
-    """The name and the module of a network's output layer: the last linear layer that it has."""
+    """The name and the module of the last linear layer, which gives the output; or None twice."""
     linear = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.Linear)]
-    if not linear:
-        raise TypeError(f"{type(network).__name__} has no linear layer that gives its output")
-    return linear[-1]
+    return linear[-1] if linear else (None, None)
 
 
 def batch_norms(network, *, frozen):
     """The layers of batch normalisation whose weights are frozen, or those whose are not."""
-    norms = (module for module in network.modules() if isinstance(module, nn.BatchNorm1d))
+    norms = (module for module in network.modules() if isinstance(module, _BatchNorm))
     return [norm for norm in norms if frozen == (norm.affine and not norm.weight.requires_grad)]
 
 

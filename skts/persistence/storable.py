@@ -13,6 +13,7 @@ import warnings
 from typing import Self
 
 import torch
+from sklearn.frozen import FrozenEstimator
 
 from skts.device import resolve_device, torch_defaults
 from skts.persistence.files import check_digest, from_plain, read_file, to_plain, write_file
@@ -128,7 +129,13 @@ def _devices(plain):
     """The option `device` of a stored estimator, or of those that a stored ensemble holds."""
     held = [options for _, options in plain.get("estimators", ())]
     held += [plain["estimator"]] if "estimator" in plain else []
-    return [options["device"] for options in held or [plain["parameters"]]]
+    devices = [options["device"] for options in held or [plain["parameters"]]]
+    return devices + [device for source in sources_in(plain) for device in _devices(source)]
+
+
+def sources_in(plain):
+    """The stored estimators that a stored one, or a member of it, starts from."""
+    return [one["init_from"] for one in (plain, *plain.get("members", ())) if "init_from" in one]
 
 
 @torch_defaults()
@@ -190,6 +197,8 @@ def check_attributes(plain):
 
     In a file of this version it is one that the user set.
     """
+    for source in sources_in(plain):
+        check_attributes(source)
     for one in (plain, *plain.get("members", ())):
         cls = registered(one["class"])
         known = {
@@ -216,10 +225,15 @@ def restored_from(plain, tensors, device):
     return cls._restored(plain, tensors, device)
 
 
+def without_frozen(value):
+    """The estimator in a FrozenEstimator of scikit-learn; other values as they are."""
+    return value.estimator if isinstance(value, FrozenEstimator) else value
+
+
 def plain_parameters(estimator):
     """The options of an estimator, each as to_plain gives it, but for one to start from."""
     options = estimator.get_params(deep=False)
-    if isinstance(options.get("init_from"), Storable):
+    if isinstance(without_frozen(options.get("init_from")), Storable):
         del options["init_from"]
     return {name: to_plain(name, value) for name, value in options.items()}
 

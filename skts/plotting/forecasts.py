@@ -115,17 +115,20 @@ def _of_one_series(given, series):
                 "'pd-multiindex'"
             )
         frames = frames_of(data.to_frame() if isinstance(data, pd.Series) else data)
-        if series is None and len(frames) == 1:
+        if series is None and what == "forecast" and len(frames) == 1:
             (key,) = frames
+        if what != "forecast" and frames.keys() == {()}:
+            frames = {key: frames[()]}  # it has no name that could be another one
         if key not in frames:
             names = [name[0] if len(name) == 1 else name for name in frames if name]
             known = f"one of {reprlib.repr(names)}" if names else "None for a single series"
             raise ValueError(f"series must be {known}, as {what} has it, got {series!r}")
         found[what] = frames[key]
-        if not is_same_kind(found[what].index, found["forecast"].index):
+        index, of_forecast = found[what].index, found["forecast"].index
+        if not is_same_kind(index, of_forecast):
             raise ValueError(
-                f"the time points of {what} must be of the kind of those of forecast, "
-                f"{found['forecast'].index.dtype}, got {found[what].index.dtype}"
+                f"the time points of {what} must be integers, dates or periods, as those of "
+                f"forecast ({of_forecast.dtype}), got {index.dtype}"
             )
     return key, found
 

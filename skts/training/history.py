@@ -19,7 +19,11 @@ LEFT_OUT = {"epoch", "train_batch_count", "valid_batch_count"}
 
 def frame_of(history):
     """A row for each epoch of a skorch history, numbered from 1."""
-    frame = pd.DataFrame(epochs_of(history)).rename(columns=RENAMED)
+    frame = pd.DataFrame(epochs_of(history))
+    for old, new in RENAMED.items():
+        if new in frame:  # recorded by a callback
+            new = old  # noqa: PLW2901
+        frame = frame.rename(columns={old: new})
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
     marks = {f"{name}_best" for name in frame}  # skorch's, at the lowest or highest so far
     scores = [name for name in frame if name not in {*LOSSES, *LAST, *LEFT_OUT, *marks}]

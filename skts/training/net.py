@@ -311,8 +311,14 @@ class SeriesNet(NeuralNet):
 
         Its outputs are not turned into probabilities.
         """
-        net = self.copied_for_hooks()
+                net = self.copied_for_hooks()
         name, _ = output_layer(net.module_)
+        if name is None:
+            raise TypeError(
+                "transform needs a network whose last layer is linear, but "
+                f"{type(net.module_).__name__} has no torch.nn.Linear"
+            )
+
         net.module_.set_submodule(name, torch.nn.Identity())
         net.predict_nonlinearity = None
         return net

@@ -7,7 +7,6 @@ from sklearn.base import BaseEstimator
 
 from skts.params import group_of
 
-
 __all__ = ["search_space"]
 
 

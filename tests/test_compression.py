@@ -100,7 +100,8 @@ def test_what_is_smaller(tmp_path):
     assert sizes["int8"] < 0.27 * sizes["float32"]
 
 
-@pytest.mark.parametrize("precision", [pytest.param("float16", marks=pytest.mark.full), "int8"])
+@pytest.mark.full
+@pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_the_rest_of_the_file_is_that_of_float32(precision, tmp_path):
     X = parts()[0][0]
     path = compressed(fitted(QUICK), tmp_path / "est.onnx", precision, X, dynamic_time=True)

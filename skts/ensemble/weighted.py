@@ -154,7 +154,8 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         return [member for _, member in self.estimators] if is_sequence(self.estimators) else []
 
     def _member_names(self):
-        return self._names
+        # those of `fit`, which a file does not keep: there they are the names that it has
+        return vars(self).get("_names") or [name for name, _ in self.estimators]
 
     def _unfitted_members(self):
         return [clone(member) for _, member in self.estimators]

@@ -10,6 +10,7 @@ from sklearn.base import is_classifier
 
 from skts.base import SeriesEstimator
 from skts.ensemble import Ensemble
+from skts.export.export import json_labels
 from skts.export.inputs import inputs_of
 from skts.extras import needs
 
@@ -78,7 +79,7 @@ def _check_is_of(estimator, session, path):
     told = json.loads(session.get_modelmeta().custom_metadata_map.get("skts", "{}")).get("classes")
     own = None
     if is_classifier(estimator):
-        own = json.loads(json.dumps(estimator.classes_.tolist(), default=str))
+        own = json.loads(json.dumps(json_labels(estimator.classes_), default=str))
     if told != own:
         raise ValueError(
             f"{path} must be a file that export_onnx wrote of this {type(estimator).__name__}, of "

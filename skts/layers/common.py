@@ -6,7 +6,6 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-
 class Linear(nn.Linear):
     """A linear layer that starts as Keras's: Glorot-uniform weights, zero bias.
 

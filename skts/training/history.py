@@ -22,7 +22,7 @@ def frame_of(history):
     frame = pd.DataFrame(epochs_of(history))
     for old, new in RENAMED.items():
         if new in frame:  # recorded by a callback
-            new = old  # noqa: PLW2901
+            new = old
         frame = frame.rename(columns={old: new})
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
     marks = {f"{name}_best" for name in frame}  # skorch's, at the lowest or highest so far

@@ -162,7 +162,27 @@ def test_the_page_on_deployment_runs(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["gunpoint.onnx", "italy.onnx"]
 
 
+class TestEnsemblesOfTwoScalings:
+    @pytest.mark.parametrize("first", ["series", None])
+    def test_are_compared_on_the_series_themselves(self, first, tmp_path):
+        (X, y), _ = parts()
+        members = [
+            (str(normalize), small(QUICK, max_epochs=2, normalize=normalize))
+            for normalize in ("series", None)
+        ]
+        est = skts.EnsembleClassifier(members if first else members[::-1], weights=None)
+        skts.export_onnx(est.fit(5 * X + 30, y), tmp_path / "est.onnx")
+        assert compare_onnx(est, tmp_path / "est.onnx", 5 * X + 30)["largest_difference"] < 1e-5
+
+
 class TestMistakes:
+    def test_the_file_of_another_estimator(self, tmp_path):
+        (X, y), _ = parts()
+        skts.export_onnx(fitted(QUICK), tmp_path / "est.onnx")
+        other = small(QUICK, max_epochs=1).fit(X, np.char.add("class ", y))
+        with pytest.raises(ValueError, match=r"the classes \['class 1', 'class 2'\]; its"):
+            compare_onnx(other, tmp_path / "est.onnx", X)
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [

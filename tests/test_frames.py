@@ -282,3 +282,25 @@ def test_the_guide_runs():
     for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
         exec(block, names)
     assert names["y"].to_dict() == {"b": "yes", "a": "no"}
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pd.date_range("2020-01-15", periods=8, freq=pd.DateOffset(months=1)),
+        pd.DatetimeIndex(
+            pd.date_range("2020-01-15", periods=8, freq=pd.DateOffset(months=3)).array
+        ),
+        pd.date_range("2020-01-01", periods=8, freq="SMS"),
+    ],
+)
+def test_windows_of_calendar_dates(dates):
+    X, _ = windows(pd.Series(range(8), index=dates), 2, 1)
+    assert X.shape == (6, 1, 2)
+    with pytest.raises(ValueError, match="must have no gaps"):
+        windows(pd.Series(range(7), index=dates.delete(3)), 2, 1)
+
+
+def test_a_column_of_any_name_is_a_channel():
+    X, _ = from_long(FRAME.rename(columns={"z": "collect"}), **LONG, channels=["collect"])
+    assert X.shape == (2, 1, 3)

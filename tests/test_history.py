@@ -130,3 +130,14 @@ def test_the_guide_runs():
             exec(block, names)
     plt.close("all")
     assert names["tables"].keys() == {0, 1}
+
+
+def test_what_a_callback_records_keeps_its_name():
+    class Records(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("lr", 3.0)
+
+    frame = small(skts.FCNClassifier, max_epochs=2, callbacks=[Records()]).fit(X, Y).history_frame()
+    assert frame["lr"].tolist() == [3.0, 3.0]
+    assert frame.columns.is_unique
+    assert "event_lr" in frame

@@ -390,3 +390,13 @@ def test_what_is_no_forecast():
     with pytest.raises(ValueError, match=r"history must be of the kind .* period\[M\], got int64"):
         plotting.plot_forecast(y, history=numbered(y))
     assert plt.get_fignums() == []
+
+
+def test_a_forecast_is_not_drawn_beside_another_series():
+    index = pd.MultiIndex.from_product([["a"], range(3)])
+    of_a = pd.DataFrame({"y": [1.0, 2.0, 3.0]}, index=index)
+    of_b = of_a.rename(index={"a": "b"})
+    for given in ({"truth": of_b}, {"history": of_b, "truth": pd.concat([of_a, of_b])}):
+        with pytest.raises(ValueError, match="series must be one of"):
+            plotting.plot_forecast(of_a, **given)
+    assert plotting.plot_forecast(of_a, truth=of_b.droplevel(0)).get_title() == "a"

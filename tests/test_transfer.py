@@ -5,12 +5,15 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import RidgeClassifierCV
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import skts
 from skts import (
+    EnsembleClassifier,
     FCNClassifier,
     FCNRegressor,
     HydraMiniRocketClassifier,
@@ -18,7 +21,10 @@ from skts import (
     LSTMFCNClassifier,
     SeedEnsembleClassifier,
 )
+from skts.adapters import to_aeon, to_sktime
+from skts.base import SeriesClassifier
 from skts.datasets import load_ucr
+from skts.model_selection import search_space
 from tests.settings import small
 
 RNG = np.random.default_rng(0)
@@ -45,6 +51,23 @@ def weights(est):
 
 def from_source(source, cls=FCNClassifier, **options):
     return small(cls, **({"max_epochs": 3, "init_from": source} | options))
+
+
+class Convolutions(torch.nn.Module):
+    def __init__(self, n_channels, n_outputs):
+        super().__init__()
+        self.first = torch.nn.Conv1d(n_channels, 4, 3)
+        self.last = torch.nn.Conv1d(4, n_outputs, 1)
+
+    def forward(self, x, lengths=None):
+        return self.last(self.first(x).relu()).mean(dim=2)
+
+
+class Pointwise(SeriesClassifier):
+    """A network of one's own that ends with a convolution."""
+
+    def _network(self, n_channels, n_timepoints, n_outputs):
+        return Convolutions(n_channels, n_outputs)
 
 
 class TestInitFrom:
@@ -103,6 +126,47 @@ class TestInitFrom:
         SeedEnsembleClassifier(clf, n_estimators=2, n_jobs=None).fit(OTHER_X, OTHER_Y)
         assert source.random_state == 1
 
+    def test_a_search_leaves_it_as_it_is(self, source):
+        options = source.get_params()
+        for est, prefix in (
+            (from_source(source), ""),
+            (make_pipeline(from_source(source)), "fcnclassifier__"),
+            (SeedEnsembleClassifier(from_source(source)), "estimator__"),
+        ):
+            names = {"batch_size", "lr", "normalize", "representation", "weight_decay"}
+            assert search_space(est).keys() == {prefix + name for name in names}
+        est = from_source(source)
+        RandomizedSearchCV(
+            est, search_space(est), n_iter=2, cv=2, random_state=0, error_score="raise"
+        ).fit(X, Y)
+        assert source.get_params() == options
+        with pytest.raises(ValueError, match="the estimator in init_from is fitted and stays"):
+            est.set_params(init_from__lr=1.0)
+
+    def test_frozen_by_scikit_learn_it_can_be_searched(self, source, tmp_path):
+        grid = {"init_from": [FrozenEstimator(source)]}
+        search = GridSearchCV(small(FCNClassifier, max_epochs=1), grid, cv=2, error_score="raise")
+        est = search.fit(X, Y).best_estimator_
+        assert est.transferred_["new"] == []
+        est.save(tmp_path / "est.skts")
+        again = skts.load(tmp_path / "est.skts")
+        assert isinstance(again.init_from, FCNClassifier)
+        np.testing.assert_array_equal(again.predict_proba(X), est.predict_proba(X))
+
+    @pytest.mark.parametrize("adapted", [to_sktime, to_aeon])
+    def test_adapters_keep_it(self, source, adapted):
+        est = clone(adapted(from_source(source))).fit(X, Y)
+        assert est.estimator_.transferred_["new"] == []
+
+    def test_a_network_without_a_linear_layer(self):
+        source = Pointwise(max_epochs=1, random_state=0).fit(X, Y)
+        assert "transform" in dir(source)
+        assert "Network" in source._repr_html_()
+        with pytest.raises(TypeError, match="a network whose last layer is linear"):
+            source.transform(X)
+        est = Pointwise(init_from=source, max_epochs=1).fit(OTHER_X, OTHER_Y)
+        assert est.transferred_["taken"] == ["first.weight", "first.bias"]
+
     def test_learns_faster_than_afresh(self):
         X, y = load_ucr("ItalyPowerDemand", split="train")
         source = FCNClassifier(max_epochs=20, random_state=1).fit(X, y)
@@ -137,6 +201,20 @@ class TestFreeze:
         assert [n for n in after if not torch.equal(before[n], after[n])] == OF_HEAD
         clf.set_params(freeze=None).partial_fit(X, Y)
         assert not torch.equal(weights(clf)[OF_CONVOLUTIONS[0]], before[OF_CONVOLUTIONS[0]])
+
+    def test_is_for_weights_that_were_taken(self, source):
+        clf = small(FCNClassifier, max_epochs=1, warm_start=True).fit(X, Y)
+        clf.set_params(init_from=source, freeze="all but head")
+        for again in (clf.fit, clf.partial_fit):
+            with pytest.raises(ValueError, match="which did not start from init_from"):
+                again(X, Y)
+
+    def test_the_summary_knows(self, source):
+        clf = from_source(source, freeze="all but head")
+        n_of_head = sum(weights(source)[name].numel() for name in OF_HEAD)
+        assert clf.summary(X, Y).n_parameters == n_of_head
+        assert clf.fit(X, Y).summary().n_parameters == n_of_head
+        assert clf.set_params(freeze=None).summary().n_parameters > 10 * n_of_head
 
     def test_needs_learnt_weights(self):
         with pytest.raises(ValueError, match="needs learnt weights: init_from must be a fitted"):
@@ -188,6 +266,14 @@ class TestWithTheRest:
 
 
 class TestRefused:
+    def test_a_source_that_no_file_can_have(self, source, tmp_path):
+        est = from_source(Pointwise(max_epochs=1).fit(X, Y), Pointwise).fit(X, Y)
+        with pytest.raises(TypeError, match="Pointwise"):
+            est.save(tmp_path / "est.skts")
+        est = from_source(source).fit(X, Y).set_params(init_from=FCNClassifier())
+        with pytest.raises(ValueError, match="init_from must be a fitted estimator of skts itself"):
+            est.save(tmp_path / "est.skts")
+
     @pytest.mark.parametrize(
         ("make", "error", "message"),
         [
@@ -197,7 +283,7 @@ class TestRefused:
                 TypeError,
                 "Of an ensemble take one of its estimators_",
             ),
-            (lambda: FCNClassifier(), NotFittedError, "put the path of a file of skts.save there"),
+            (lambda: FCNClassifier(), NotFittedError, "pass sklearn.frozen.FrozenEstimator"),
             (
                 lambda: small(LSTMClassifier, max_epochs=1).fit(X, Y),
                 ValueError,
@@ -224,6 +310,18 @@ class TestFeatures:
         head = RidgeClassifierCV()
         pipeline = make_pipeline(small(FCNClassifier, max_epochs=10, filters=(16, 32, 16)), head)
         assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.85
+
+    def test_of_ensembles_where_all_members_have_them(self):
+        members = [("fcn", small(FCNClassifier, max_epochs=1)), ("linear", RidgeClassifierCV())]
+        has = EnsembleClassifier(members[:1], weights=None)
+        assert hasattr(has, "transform")
+        names = has.fit(X, Y).get_feature_names_out()
+        assert names[0] == "fcn__fcnclassifier0"
+        assert [*has.set_output(transform="pandas").transform(X).columns] == [*names]
+        foreign = make_pipeline(StandardScaler(), LogisticRegression())
+        lacks = EnsembleClassifier([*members[:1], ("linear", foreign)], weights=None)
+        assert not hasattr(lacks, "transform")
+        assert not hasattr(lacks, "get_feature_names_out")
 
     def test_pandas_on_request(self):
         clf = small(FCNClassifier, max_epochs=1).set_output(transform="pandas").fit(X, Y)

@@ -311,7 +311,7 @@ class SeriesNet(NeuralNet):
 
         Its outputs are not turned into probabilities.
         """
-                net = self.copied_for_hooks()
+        net = self.copied_for_hooks()
         name, _ = output_layer(net.module_)
         if name is None:
             raise TypeError(

@@ -95,7 +95,8 @@ class SeriesTrainingParams(TrainingParams):
         "that was trained by gradient, or a file of one. Layers of the same name are taken where "
         "their weights have the same shapes; the output layer only where both are regressors, or "
         "classifiers of the same labels. All other layers are newly initialised; `transferred_` "
-        "lists both. `clone` does not clone this estimator, so it stays fitted.",
+        "lists both. `clone` does not clone this estimator, so it stays fitted; in the grid of a "
+        "search wrap it in ``sklearn.frozen.FrozenEstimator``.",
     )
     freeze: Literal["all but head"] | None = param(
         default=None,

@@ -387,7 +387,7 @@ def test_what_is_no_forecast():
         plotting.plot_forecast(None)
     with pytest.raises(TypeError, match="interval must have the columns of predict_interval"):
         plotting.plot_forecast(y, interval=y.to_frame())
-    with pytest.raises(ValueError, match=r"history must be of the kind .* period\[M\], got int64"):
+    with pytest.raises(ValueError, match=r"must be integers, .* \(period\[M\]\), got int64"):
         plotting.plot_forecast(y, history=numbered(y))
     assert plt.get_fignums() == []
 

@@ -118,6 +118,11 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            Where a name is no parameter, or one of the estimator in `init_from`.
         """
         of_source = [name for name in params if name.startswith("init_from__")]
         if of_source:

@@ -60,7 +60,7 @@ def augmented(
     Raises
     ------
     ValueError
-        As the functions.
+        As the functions, and where `augment` is none of these.
 
     Examples
     --------
@@ -69,12 +69,12 @@ def augmented(
     >>> augmented(torch.randn(4, 2, 50), ["time_warp", ("jitter", 0.1)]).shape
     torch.Size([4, 2, 50])
     """
-    for step in [augment] if isinstance(augment, str) else augment or ():
-        if isinstance(step, str):
-            x = AUGMENTATIONS[step](x, lengths)
-        else:
-            name, strength = step
-            x = AUGMENTATIONS[name](x, lengths, strength=strength)
+    steps = [augment] if isinstance(augment, str) else augment
+    if steps is not None and not is_augmentations(steps):
+        raise ValueError(f"augment must be a name, a list of names or pairs, or None: {augment!r}")
+    for step in steps or ():
+        name, options = (step, {}) if isinstance(step, str) else (step[0], {"strength": step[1]})
+        x = AUGMENTATIONS[name](x, lengths, **options)
     return x
 
 

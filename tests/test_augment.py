@@ -339,3 +339,9 @@ def test_the_section_of_the_documentation_runs():
     exec(block, names)
     assert names["clf"].augment is not None
     assert names["clf"].classes_.shape == (2,)
+
+
+@pytest.mark.parametrize("wrong", ["noise", ("jitter", 0.1), [["jitter", 0.1]], []])
+def test_what_is_no_augmentation(wrong):
+    with pytest.raises(ValueError, match="augment must be a name, a list of names or pairs"):
+        augmented(torch.zeros(2, 1, 8), wrong)

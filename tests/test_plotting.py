@@ -249,6 +249,8 @@ class TestEmbedding:
             plotting.plot_embedding(RidgeClassifier(), X)
         with pytest.raises(ValueError, match="at least 2 series"):
             plotting.plot_embedding(classifier(), X[:1])
+        with pytest.raises(ValueError, match="a value for each series, got 20 without"):
+            plotting.plot_embedding(classifier(), X, np.full(20, None))
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             plotting.plot_embedding(classifier(), X, Y[:-1])
 

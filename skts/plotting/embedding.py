@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_consistent_length, column_or_1d
@@ -46,7 +47,8 @@ def plot_embedding(
     TypeError
         Where the estimator has no `transform`.
     ValueError
-        Where `y` has another length than `X`, or `reducer` does not give two columns.
+        Where `y` has another length than `X` or missing values, or `reducer` does not give two
+        columns.
     NotFittedError
         Before `fit`.
 
@@ -73,6 +75,11 @@ def plot_embedding(
     else:
         y = column_or_1d(y)
         check_consistent_length(points, y)
+        if pd.isna(y).any():
+            raise ValueError(
+                f"y must have a value for each series, got {pd.isna(y).sum()} without: leave out "
+                "these series, or y"
+            )
         _scatter(ax, points, y, by_label=is_classifier(estimator))
     ax.set(xlabel=f"{name} 1", ylabel=f"{name} 2")
     return ax

@@ -115,7 +115,7 @@ def _as_pandas(frame):
     if callable(getattr(type(frame), "collect", None)):
         raise TypeError("frame must be a frame, got a lazy one: pass frame.collect()")
     if type(frame).__module__.partition(".")[0] == "polars" and hasattr(frame, "columns"):
-        frame = pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns})
+        frame = pd.DataFrame({name: _of_polars(frame[name]) for name in frame.columns})
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
             f"frame must be a DataFrame of pandas or polars, got a {type(frame).__name__}"
@@ -123,6 +123,14 @@ def _as_pandas(frame):
     if not len(frame):
         raise ValueError(f"frame must have a row for each time point, got the shape {frame.shape}")
     return frame
+
+
+def _of_polars(column):
+    """A column as pandas takes it; polars 1.0 makes no arrays of dates beside numpy 2."""
+    if column.dtype.is_numeric():
+        return column.to_numpy()
+    values = column.to_list()
+    return pd.to_datetime(values) if str(column.dtype) == "Date" else pd.Series(values)
 
 
 def _checked_channels(frame, instance, time, channels, target):

@@ -203,7 +203,7 @@ def test_a_fitted_estimator_shows_its_network_in_a_notebook():
     est.fit(X, Y)
     for shown in (est._repr_html_(), est._repr_mimebundle_()["text/html"]):
         assert "conv.blocks.0.conv" in shown
-    est.set_params(batch_size="many", lr=None)  # what is shown is what was trained
+    est.set_params(batch_size=-1, lr=None)  # what is shown is what was trained
     assert "conv.blocks.0.conv" in est._repr_html_()
     assert "FCNClassifier" in make_pipeline(est)._repr_html_()
     with sklearn.config_context(display="text"):

@@ -11,7 +11,7 @@ from sklearn.base import is_classifier
 from skts.base import SeriesEstimator
 from skts.ensemble import Ensemble
 from skts.export.export import json_labels
-from skts.export.inputs import inputs_of
+from skts.export.inputs import inputs_of, members_of
 from skts.extras import needs
 
 
@@ -60,6 +60,7 @@ def compare_onnx(
     """
     with needs("onnx", "compare_onnx"):
         import onnxruntime
+    members_of(estimator)  # ahead of all else: raises where it is no such estimator
     content = Path(path).read_bytes()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     _check_is_of(estimator, session, path)

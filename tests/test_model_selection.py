@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (for the next import)
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     HalvingRandomSearchCV,

@@ -271,8 +271,9 @@ class SeriesEstimator(
         """
         if X is None and y is None:
             check_is_fitted(self)
-            shaped, net = self, self.net_.copied_for_hooks()
-            if "transferred_" in vars(self):
+            shaped, net = self, self.net_
+            if "transferred_" in vars(self):  # on a copy, for what it freezes
+                net = net.copied_for_hooks()
                 start_from(net, self._start(self._new_network, self.net_))
         else:
             shaped = copy.copy(self)  # callbacks may be what cannot be copied

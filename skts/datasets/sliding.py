@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from skts.input.containers import array_of, check_times, is_panel, unwrapped
+from skts.input.frames import frames_of
 from skts.params import integer
 
 
@@ -77,8 +78,7 @@ def _series_in(y):
     if isinstance(y, pd.Series):
         y = y.to_frame()
     if is_panel(y) and y.index.nlevels > 1:
-        levels = list(range(y.index.nlevels - 1))
-        y = [frame.droplevel(levels) for _, frame in y.groupby(level=levels, sort=False)]
+        y = list(frames_of(y).values())
     elif hasattr(y, "columns") and not is_panel(y):
         y = [y]
     for i, series in enumerate(y if isinstance(y, list | tuple) else []):

@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_method_params, _num_samples, column_
 
 from skts.base.ridge import RidgeTrained
 from skts.ensemble.members import ClassifierEnsemble, Ensemble, RegressorEnsemble, unfitted_like
+from skts.input.frames import frames_of
 from skts.params import Rule, integer, is_sequence, param, real
 from skts.persistence.storable import plain_parameters
 from skts.training.ridge import n_effective
@@ -260,8 +261,7 @@ def _by_series(X):
     if not hasattr(X, "__getitem__") and hasattr(X, "__array__"):
         return np.asarray(X)
     if isinstance(X, pd.DataFrame) and X.index.nlevels > 1:
-        levels = list(range(X.index.nlevels - 1))
-        return [frame.droplevel(levels) for _, frame in X.groupby(level=levels, sort=False)]
+        return list(frames_of(X).values())
     return X
 
 

@@ -22,13 +22,13 @@ from skts.forecasting.time_points import (
     check_containers,
     check_given,
     check_time_points,
-    frames_of,
     in_zone_of,
     named_as,
     of_series,
     stacked,
     unmasked,
 )
+from skts.input.frames import frames_of
 from skts.input.validation import check_not_beyond
 from skts.persistence.storable import Storable
 from skts.training.history import HasHistory

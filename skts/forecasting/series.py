@@ -10,12 +10,12 @@ from sktime.datatypes import update_data
 from skts.forecasting.time_points import (
     check_covers,
     check_same_kind,
-    frames_of,
     frequency_of,
     of_series,
     stacked,
     without_gaps,
 )
+from skts.input.frames import frames_of
 
 _FARTHEST = 1e18  # standard deviations, whose squares float32 still holds
 

@@ -4,20 +4,10 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
+from skts.input.frames import frames_of
+
 _SIZED = pd.Series | pd.DataFrame | np.ndarray
 _N_TRIED = 200  # neighbouring dates whose frequency is tried where there are gaps
-
-
-def frames_of(frame):
-    """The frames of each series, by name: a tuple, of length 0 for a single series."""
-    if not isinstance(frame.index, pd.MultiIndex):
-        return {(): frame}
-    levels = list(range(frame.index.nlevels - 1))
-    return {
-        # before pandas 3 the names of one level are no tuples
-        name if isinstance(name, tuple) else (name,): part.droplevel(levels)
-        for name, part in frame.groupby(level=levels, sort=False)
-    }
 
 
 def stacked(frames, level_names):

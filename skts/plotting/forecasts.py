@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skts.extras import needs
+from skts.input.frames import frames_of
 from skts.plotting.axes import axes_of
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def plot_forecast(
 
 def _of_one_series(given, series):
     """The name of the series that is drawn, () where there is one alone, and its frames."""
-    from skts.forecasting.time_points import frames_of, is_same_kind  # sktime takes a second
+    from skts.forecasting.time_points import is_same_kind  # sktime takes a second
 
     key = series if isinstance(series, tuple) else (series,)
     found = {}

@@ -11,7 +11,7 @@ import pytest
 import skts
 from skts import demo
 from skts.benchmark import command
-from skts.discovery import all_estimators
+from skts.discovery import KINDS, all_estimators
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,6 +32,15 @@ def test_list_names_every_estimator_with_its_paper():
         assert f"{name}\n    {cls.paper}\n" in listed
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_list_names_the_estimators_of_a_kind(kind, capsys):
+    from skts.cli import main
+
+    assert main(["list", "--kind", kind]) == 0
+    listed = [line for line in capsys.readouterr().out.splitlines() if line[:1].strip()]
+    assert listed == [name for name, _ in all_estimators(kind)]
+
+
 @pytest.mark.full
 def test_without_a_command_it_says_which_there_are():
     finished = skts_command()
@@ -40,19 +49,23 @@ def test_without_a_command_it_says_which_there_are():
 
 
 @pytest.mark.full
-def test_demo_prints_one_table(monkeypatch, capsys):
-    # the real thing, on less: one data set, two epochs
+@pytest.mark.parametrize(("option", "n_models"), [(["--quick"], 4), ([], 5)])
+def test_demo_prints_one_table(option, n_models, monkeypatch, capsys):
+    # the real demo on one data set, with two epochs
     monkeypatch.setattr(demo, "DATASETS", ("ItalyPowerDemand",))
     monkeypatch.setattr(demo, "TRAINING", demo.TRAINING | {"max_epochs": 2})
     from skts.cli import main
 
-    assert main(["demo"]) == 0
+    assert main(["demo", *option]) == 0
     shown = capsys.readouterr()
+    assert re.match(r"\w+ models on \w+ data sets? take", shown.out)
     row = re.search(r"ItalyPowerDemand(.*)", shown.out).group(1)
     cells = [float(cell) for cell in re.findall(r"(\d\.\d{3}) \(\d+\.\d s\)", row)]
-    assert len(cells) == 5
+    assert len(cells) == n_models
     assert min(cells[3:]) > 0.9
-    assert "5/5" in shown.err
+    assert f"{n_models}/{n_models}" in shown.err
+    compiled = re.findall(r"Compiling MiniRocket before its first fit took \d+\.\d s", shown.out)
+    assert len(compiled) == n_models - 4
 
 
 def test_demo_needs_numba(monkeypatch, capsys):
@@ -98,7 +111,7 @@ def test_an_interrupt_is_a_line(name, monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(command, function, interrupted)
     assert cli.main([*name.split(), *words.get(name, [])]) == 130
     goes_on = name in ("bench run", "bench classify")
-    hint = "; what is done is kept, and the same command goes on" if goes_on else ""
+    hint = "; finished runs are stored, and the same command continues" if goes_on else ""
     assert capsys.readouterr().err == f"skts {name}: interrupted{hint}\n"
 
 

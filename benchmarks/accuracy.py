@@ -4,9 +4,10 @@
         [--seeds 0 1 2] [--recipe swartz2025] [--set max_epochs=100 ...] [--members 5] [--n-jobs 2]
         [--scoring balanced_accuracy] [--published FILE.csv --column NAME]
 
-Training sees the training split alone; the test split is scored once, after training. Prints a line
-for each set, a value for each seed, then the mean over sets and seeds of each estimator; beside a
-published table (a column `dataset`, one of scores) also the means over the sets that it covers.
+Estimators are trained on the training split. The test split is scored once, after training. Prints
+one line per data set with one value per seed, and then the mean of each estimator over data sets
+and seeds. With a published table (a column `dataset` and a column of scores), also prints the
+means over the data sets of this table.
 """
 
 import argparse

@@ -1,25 +1,24 @@
-"""What each augmentation gives on held-out parts of TRAINING splits, beside training without.
+"""Compare training with augmentation to training without, on held-out parts of TRAINING splits.
 
     python benchmarks/augmentation.py --data PATH --out FILE [--protocol few|small|many]
         [--sets GunPoint ...] [--splits 3] [--estimators LSTMFCN ...]
         [--augment None jitter "('jitter', 0.1), 'time_warp'" ...] [--set max_epochs=100 ...]
         [--n-jobs 2]
 
-The protocols are those of benchmarks/recipe.py, without any test split. An augmentation is a value
-of the option `augment`. FILE stores one line of JSON per training. Trainings in FILE are not
+The protocols are those of benchmarks/recipe.py. Test splits are not used. An augmentation is a
+value of the option `augment`. FILE stores one line of JSON per training. Trainings in FILE are not
 repeated, so you can resume a command or add to it.
 
-Prints an object of JSON for each estimator and augmentation: mean accuracy and log loss; where
-there are trainings without augmentation, the mean gain of accuracy over these, its standard error
-over the data sets, and on how many data sets it is above and below 0; the summed training seconds
-and the mean number of epochs.
+Prints one JSON object per estimator and augmentation: mean accuracy and log loss, the summed
+training seconds and the mean number of epochs. If FILE has trainings without augmentation, the
+object also has the mean gain of accuracy over them, its standard error over the data sets, and the
+number of data sets on which the gain is above and below 0.
 """
 
 import argparse
 import ast
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +26,7 @@ import torch
 from accuracy import option
 from joblib import Parallel, delayed
 from recipe import SETS, parts
+from rows import add_row, read_rows
 from sklearn.metrics import log_loss
 
 import skts
@@ -77,16 +77,13 @@ def run(plan, path):
 
 def all_run(plans, args):
     """A row for each plan, from the file or new, which is added to it."""
-    file = Path(args.out)
-    kept = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    rows = {tuple(row[name] for name in KEY): row for row in kept}
+    rows = {tuple(row[name] for name in KEY): row for row in read_rows(args.out)}
     missing = [plan for plan in plans if tuple(plan.values()) not in rows]
     new = Parallel(n_jobs=args.n_jobs, return_as="generator_unordered")(
         delayed(run)(plan, args.data) for plan in missing
     )
     for row in new:
-        with file.open("a") as out:
-            out.write(json.dumps(row) + "\n")
+        add_row(args.out, row)
         rows[tuple(row[name] for name in KEY)] = row
     return pd.DataFrame([rows[tuple(plan.values())] for plan in plans])
 

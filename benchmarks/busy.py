@@ -1,14 +1,14 @@
-"""Training time while other processes use the processors too, against that on an idle machine.
+"""Training time beside other busy processes, relative to an idle machine.
 
     python benchmarks/busy.py [--shapes 67x1x24 50x1x150 500x1x176] [--busy 0 1 2] [--repeats 3]
         [--epochs 30]
 
-A shape is series x channels x time points. --epochs is for 50 series; sets of other sizes train for
-as many steps. Each training of LSTM-FCN is a process of its own, beside as many processes that only
-loop: as it is ("skts"), with torch's threads waiting as they do by default ("off", GOMP_SPINCOUNT
-set), and on one thread ("one thread"). Prints an object of JSON for each shape and number of busy
-processes: the seconds of each as a part of those of "off" without busy processes, medians over
-repeats.
+A shape is series x channels x time points. --epochs applies to 50 series; other numbers of series
+train for the same number of steps. Each training of LSTM-FCN runs in its own process, beside
+processes that only loop. There are three variants: unchanged ("skts"), with the default waiting of
+torch's threads ("off", GOMP_SPINCOUNT set), and on one thread ("one thread"). Prints one JSON
+object per shape and number of busy processes: the seconds of each variant relative to "off"
+without busy processes, as medians over repeats.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""A separable convolution's training step on the CPU, against torch's own depthwise convolution.
+"""Training step of a separable convolution on the CPU, beside torch's depthwise convolution.
 
     python benchmarks/depthwise.py [--shapes 16x113x150 ...] [--repeats 20] [--threads 1]
 
-A shape is series x channels x time points. The convolution is LITE's first separable one: 20 taps,
-dilation 2, then 32 filters. Both take a forward and a backward pass in turns. Prints an object of
-JSON for each shape: milliseconds of a step with the gradient of skts, and as parts of torch's
-``conv1d`` with groups: the median of the ratios.
+A shape is series x channels x time points. The convolution is the first separable one of LITE: 20
+taps, dilation 2, 32 filters. Forward and backward passes of both take turns. Prints one JSON object
+per shape: the milliseconds of a step with the gradient of skts and, relative to torch's ``conv1d``
+with groups, the median of the ratios.
 """
 
 import argparse

@@ -1,15 +1,15 @@
-"""What options of the forecasters give on series that no other benchmark tests on.
+"""Errors of forecasters with different options, on series that no other benchmark tests on.
 
     python benchmarks/forecast_defaults.py [--tries "" "baseline=last max_epochs=200 lr=0.002" ...]
 
-The defaults were chosen by it. The series are Australian drug sales, shampoo sales, the growth of
-US consumption, US investment and treasury bills, all of which sktime ships, and of airline and lynx
-the years before the first forecast of benchmarks/forecasters.py. Each is forecast up to 8 steps
-ahead from about three points in its last 40 %. A try is options as `name=value` pairs beside the
-defaults; none is the defaults.
+This benchmark chose the defaults. The series are Australian drug sales, shampoo sales, the growth
+of US consumption, US investment and treasury bills, which sktime ships, and the years of airline
+and lynx before the first forecast of benchmarks/forecasters.py. Each is forecast up to 8 steps
+ahead from about three points in its last 40 %. A try is a list of `name=value` pairs. An empty try
+is the defaults.
 
-Prints an object of JSON for each try: geometric mean, over the series, of the absolute error by
-that of the last value (of the season, where there is one), of each forecaster.
+Prints one JSON object per try: for each forecaster, the geometric mean over the series of the
+absolute error relative to that of the last value (of the season, if there is one).
 """
 
 import argparse

@@ -1,12 +1,13 @@
-"""Training of ALSTM beside a bare torch loop, and time of forecasts against their number.
+"""Training time of ALSTM beside a bare torch loop, and time of forecasts by their number.
 
     python benchmarks/forecast_speed.py --data PATH [--epochs 3000] [--repeats 3] [--steps 1600]
 
-The training is that of benchmarks/ozone.py on its fifth fold, 1250 days of 72 columns, under the
-source's protocol: full history in every step, Adam, squared error; the loop has the same network on
-the same numbers. Both on one thread, in turn; prints the median of the ratios, and seconds. Then
-each forecaster forecasts the next 100, 200, 400 ... days from a history of 300, one by one: prints
-milliseconds for each step, and the slope of log(time) over log(steps), 1 where time is linear.
+The training is the fifth fold of benchmarks/ozone.py, 1250 days of 72 columns, with the source's
+protocol: the full history in every step, Adam, squared error. The loop has the same network and
+data. Both run on one thread and take turns. Prints the median of the ratios, and the seconds.
+
+Then each forecaster forecasts the next 100, 200, 400 ... days from a history of 300, step by step.
+Prints the milliseconds per step, and the slope of log(time) over log(steps); 1 is linear.
 """
 
 import argparse

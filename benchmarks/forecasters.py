@@ -2,17 +2,17 @@
 
     python benchmarks/forecasters.py [--data PATH] [--out DIR] [--seeds 3]
 
-Airline, longley and lynx, which sktime ships, and, with PATH, the first 1500 days of T_PK of
-ozone/eighthr.csv, forward-filled. Expanding windows; all steps of a horizon count alike. The others
-are the last value (of the season, where there is one), AutoETS, and a ridge regression on a window
-of past values, applied recursively by sktime's own reduction. Those of skts read the same window
-(`n_lags`) and have their defaults; "last" is ``baseline="last"``, "change" ``baseline=None`` in a
-pipeline after sktime's Differencer of one season. Of seeds the mean error stands.
+The data are airline, longley and lynx, which sktime ships, and, with PATH, the first 1500 days of
+T_PK of ozone/eighthr.csv, forward-filled. Windows expand; all steps of a horizon count the same.
+The other forecasters are the last value (of the season, if there is one), AutoETS, and a ridge
+regression on a window of past values, applied recursively by sktime. The forecasters of skts read
+the same window (`n_lags`) and have their defaults. "last" is ``baseline="last"``; "change" is
+``baseline=None`` in a pipeline after a seasonal Differencer. Errors are means over seeds.
 
-Prints an object of JSON for each data set, mean absolute scaled error by forecaster (1: the naive
-forecast of the training part), then for 80 and 90 % intervals of ``calibration_fraction=0.5`` how
-many of the truths lie within (not for longley, which is too short). DIR keeps the results, so that
-the command goes on where it was ended.
+Prints one JSON object per data set: the mean absolute scaled error of each forecaster (1: the naive
+forecast of the training part), and the share of true values within 80 and 90 % intervals with
+``calibration_fraction=0.5`` (not for longley, which is too short). DIR stores the results, so that
+the command can be resumed.
 """
 
 import argparse

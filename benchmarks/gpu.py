@@ -1,11 +1,11 @@
-"""The other benchmarks on a CUDA device, then a whole archive under karim2017, end to end.
+"""The other benchmarks on a CUDA device, and a whole archive with karim2017.
 
     python benchmarks/gpu.py --data PATH [--device cuda] [--cells 8 64 128] [--quick]
 
-Throughput stands there with and without CUDA graphs ("skts", "skts eager"). The archive is every
-data set under --data, once for each number of cells. --quick makes everything as small as it goes,
-so that the script can be tried on a CPU. Prints what the scripts print, one object of JSON in a
-line, then one for the archive.
+Throughput is measured with and without CUDA graphs ("skts", "skts eager"). The archive is every
+data set in --data, once per number of cells. --quick makes everything small, so that the script
+can be tried on a CPU. Prints the output of the other scripts, one JSON object per line, and then
+an object for the archive.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/import_time.py [--repeats 11]
 
-Each repeat is two new processes, one after the other: the three libraries alone, then with skts.
-Prints the median of the differences, and of both times.
+Each repeat starts two processes in sequence: the three libraries, and the libraries with skts.
+Prints the median of the differences, and the medians of both times.
 """
 
 import argparse

@@ -1,12 +1,13 @@
-"""Time of one prediction by a fitted classifier, by its network alone, and as it is deployed.
+"""Time of one prediction by a fitted classifier, by its network, and by its exported models.
 
     python benchmarks/latency.py [--estimators LSTMFCN ...] [--n-timepoints 150] [--batches 1 64]
         [--repeats 200] [--threads 1]
 
-Prints an object of JSON for each classifier and number of series: its network alone in torch (of an
-ensemble its networks), in milliseconds, and as parts of that `predict_proba`, the program of
-torch.export, and onnxruntime on the exported model in float32, float16 and int8, whose files have
-the sizes in kB behind that. Medians of calls that take turns; ratios are taken within a turn.
+Prints one JSON object per classifier and number of series. It has the milliseconds of the torch
+network (of an ensemble, its networks). Relative to them, it has the times of `predict_proba`, of
+the program of torch.export, and of onnxruntime with models in float32, float16 and int8, and the
+sizes of the models in kB. Calls take turns; ratios are computed within a turn, and medians are
+printed.
 """
 
 import argparse

@@ -3,21 +3,22 @@
     python benchmarks/ozone.py --data PATH [--out DIR] [--epochs 3000] [--seeds 3] [--n-jobs 2]
         [--only published|honest]
 
-PATH holds ozone/eighthr.csv (UCI's Ozone Level Detection). The experiment of van Diepen: the first
-1500 days (rows: some dates are missing), gaps forward-filled; T_PK of the next day from all 72
-columns of the days before; squared error of T_PK standardised by the 1500 days.
+PATH holds ozone/eighthr.csv (UCI's Ozone Level Detection). This is the experiment of van Diepen:
+the first 1500 days (rows; some dates are missing) with forward-filled gaps, and T_PK of the next
+day from all 72 columns of the previous days. The measure is the squared error of T_PK,
+standardised over the 1500 days.
 
-"published" trains as the source does: Adam, its learning rate of each model and fold, the series
-itself as target; beside its figures stand the lowest test loss of any epoch, which is how they were
-picked, and the test loss of the last epoch. "honest" never sees the test fold: of the four settings
-in SETTINGS each model and fold takes the one of the lowest validation loss (the last 15 % of the
-training fold, where early stopping ends training), then trains anew with those days for as many
-epochs; forecasts of the seeds are averaged.
+"published" trains as the source does: Adam, a learning rate for each model and fold, and the
+series as target. It prints the lowest test loss of all epochs, which the source reports, and the
+test loss of the last epoch. "honest" never uses the test fold for a choice: each model and fold
+takes the one of four SETTINGS with the lowest validation loss (the last 15 % of the training fold,
+on which early stopping also runs). It then trains again with these days for the same number of
+epochs. Forecasts of the seeds are averaged.
 
-Prints an object of JSON for each row of the table, which DIR/table.csv has too: the baselines,
-each model as published and in both protocols. Results of each model and fold are kept under DIR, so
-that the command goes on where it was ended; the figures are written there: loss curves, and,
-beside the truth, the honest forecasts of the model of the lowest validation loss.
+Prints one JSON object per row of the table (also in DIR/table.csv): the baselines, and each model
+as published and in both protocols. DIR stores the results of each model and fold, so that the
+command can be resumed. DIR also gets figures of the loss curves, and of the honest forecasts of
+the model with the lowest validation loss.
 """
 
 import argparse

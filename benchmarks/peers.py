@@ -1,4 +1,4 @@
-"""What the benchmarks compare with: a bare torch loop, as one writes it by hand, and sktime's."""
+"""Competitors of the benchmarks: a bare torch loop, and sktime's network."""
 
 import contextlib
 import time

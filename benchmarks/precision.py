@@ -1,10 +1,11 @@
-"""Time per epoch of every classifier in bfloat16, as a part of that in float32, on the CPU.
+"""Time per epoch of every classifier in bfloat16, relative to float32, on the CPU.
 
     python benchmarks/precision.py [--estimators LSTMFCN ...] [--shapes 50x1x150 60x6x100 300x1x176]
         [--repeats 3] [--epochs 3]
 
-Prints an object of JSON for each classifier: the ratio for each shape, its fastest epochs but the
-first, medians of interleaved repeats. `_fast_in_bfloat16` of the estimators follows it.
+Prints one JSON object per classifier with the ratio for each shape. A time is the fastest epoch
+except the first; ratios are medians of interleaved repeats. `_fast_in_bfloat16` of the estimators
+follows these ratios.
 """
 
 import argparse

@@ -1,21 +1,23 @@
-"""What a training recipe gives on held-out parts of TRAINING splits; the default was chosen by it.
+"""Accuracy of training recipes on held-out parts of TRAINING splits. It chose the defaults.
 
     python benchmarks/recipe.py --data PATH [--protocol few|small|many] [--splits 3] [--n-jobs 2]
         [--tries "target_loss=0.2" "epochs=150 first_cycle=0 mixup=0.2" ...]
 
-Three protocols, no test split in any: `few` trains on 30 series, or five of each class if that is
-more, of larger sets, and scores up to 400 of the rest; `small` is 3-fold cross-validation of the 22
-smallest sets; `many` trains on 65 % of five sets, up to 400 series, and scores up to 400 of the
-rest. A try is a recipe as `name=value` pairs, of which it may vary epochs, first_cycle (0 for one
-cycle of all epochs), target_loss, batch, lr, wd (weight decay), optimizer (adamw or adam), schedule
-(one_cycle or constant), smoothing (of labels), mixup (alpha), noise (standard deviation of what is
-added to the inputs), dropout. The network is LSTM-FCN in bfloat16, trained by a plain loop, so that
-it may vary what the package does not offer.
+There are three protocols, without any test split. `few` trains on 30 series of larger data sets, or
+five per class if that is more, and scores up to 400 of the others. `small` is 3-fold
+cross-validation on the 22 smallest data sets. `many` trains on 65 % of five data sets, up to 400
+series, and scores up to 400 of the others.
 
-Prints an object of JSON for each try: mean accuracy with the last weights ("last"); with batch
-normalisation's averages recomputed over the training series ("recomputed"); with the weights
-averaged over about the last tenth of the steps, and recomputed likewise ("averaged"); the summed
-training seconds; how many trainings took how many epochs.
+A try is a recipe as `name=value` pairs: epochs, first_cycle (0 for one cycle of all epochs),
+target_loss, batch, lr, wd (weight decay), optimizer (adamw or adam), schedule (one_cycle or
+constant), smoothing (of labels), mixup (alpha), noise (standard deviation of noise on the inputs),
+dropout. The network is LSTM-FCN in bfloat16 in a plain training loop, which also has options that
+skts does not have.
+
+Prints one JSON object per try: the mean accuracy with the last weights ("last"); with the averages
+of batch normalisation recomputed over the training series ("recomputed"); with the weights
+averaged over about the last tenth of the steps, and recomputed ("averaged"); the summed training
+seconds; and how many trainings took how many epochs.
 """
 
 import argparse

@@ -3,18 +3,18 @@
     python benchmarks/regression.py [--part train|test] [--data PATH] [--models FCN MultiView ...]
         [--sets Covid3Month ...] [--seeds 2] [--n-jobs 2] [--out FILE]
 
-The sets are what sktime and aeon ship:
+The data sets are shipped with sktime and aeon:
 
 * Covid3Month, Tecator and CardanoSentiment;
-* windows of the logarithm of airline and of lynx: the next value from those before;
-* with --data the ozone data: the next day's T_PK from seven days of six channels.
+* windows of the logarithm of airline and of lynx, with the next value as target;
+* with --data, the ozone data: the next day's T_PK from seven days of six channels.
 
-The last three tenths of the windows are the test part. Options are chosen on `train`, two folds of
-the training part. Figures of `test` are published.
+The last three tenths of the windows are the test part. Options are chosen on `train`, with two
+folds of the training part. Figures of `test` are published.
 
-Prints an object of JSON for each set and model: the root mean squared error of each seed, relative
-to that of predicting the mean of the training targets, and the shortest times of training and
-prediction, with one thread. Rows that FILE already has are used again.
+Prints one JSON object per data set and model: the root mean squared error of each seed, relative to
+predicting the mean of the training targets, and the shortest training and prediction times on one
+thread. Rows in FILE are used again.
 """
 
 import argparse
@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
+from rows import add_row, read_rows
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -148,11 +149,9 @@ def main():
     args = parser.parse_args()
     names = ["Covid3Month", "Tecator", "CardanoSentiment", *WINDOWED]
     names = args.sets or names + (["Ozone"] if args.data else [])
-    out = None if args.out is None else Path(args.out)
-    lines = out.read_text().splitlines() if out is not None and out.exists() else []
     made = {
         (row["set"], row["model"], row["part"], len(row["errors"])): row
-        for row in map(json.loads, lines)
+        for row in read_rows(args.out)
     }
     for name in names:
         parts = parts_of(name, args.part, args.data)
@@ -166,9 +165,7 @@ def main():
                 errors, fit, predict = (np.round(of, 3).tolist() for of in zip(*found, strict=True))
                 row = {"set": name, "model": model, "part": args.part, "errors": errors}
                 row |= {"fit_s": min(fit), "predict_s": min(predict)}  # the first may be slow
-                if out is not None:
-                    with out.open("a") as file:
-                        file.write(json.dumps(row) + "\n")
+                add_row(args.out, row)
             print(json.dumps(row), flush=True)
 
 

@@ -1,12 +1,11 @@
-"""How much each view of MultiViewClassifier is worth, on held-out parts of TRAINING splits.
+"""Value of each view of MultiViewClassifier, on held-out parts of TRAINING splits.
 
     python benchmarks/representations.py --data PATH [--protocol few|small|many] [--splits 3]
         [--n-jobs 2]
 
-The protocols are those of benchmarks/recipe.py, without any test split. Prints, as lines of JSON,
-the mean accuracy and the mean log loss of each member alone; of averages with equal weights and
-with weights exp(-s sqrt(n) loss) for several s (skts has 3); and of the ensemble without each
-member.
+The protocols are those of benchmarks/recipe.py. Test splits are not used. Prints, as lines of JSON,
+the mean accuracy and the mean log loss of each member; of averages with equal weights and with
+weights exp(-s sqrt(n) loss) for several s (skts uses 3); and of the ensemble without each member.
 """
 
 import argparse

@@ -1,14 +1,13 @@
-"""Time per epoch and peak memory of training against the number of series, time points, channels.
+"""Time per epoch and peak memory of training by number of series, time points and channels.
 
     python benchmarks/scaling.py [--base 64x2x96] [--factors 1 3 10 30 100] [--epochs 2]
         [--device cpu]
 
-Along each axis the base is multiplied by the factors. Every point is two processes of their own,
-one after the other: the bare torch loop and LSTMFCNClassifier, both with the same libraries loaded;
-memory is the growth from before the data is made (on CUDA: torch's peak on the device). Batches
-hold 16 series. Prints an object of JSON for each point, then, for each axis, the slope of time and
-of memory over the upper decade (1 is linear) and the largest excess of our memory,
-ours / (1.3 bare + data).
+Along each axis, the base is multiplied by the factors. Each point is two processes in sequence: the
+bare torch loop and LSTMFCNClassifier, with the same libraries loaded. Memory is the growth from
+before the data are made (on CUDA: torch's peak on the device). Batches have 16 series. Prints one
+JSON object per point. Then prints, for each axis, the slope of time and of memory over the upper
+decade (1 is linear), and the largest ratio of the memory of skts to (1.3 times bare + data).
 """
 
 import argparse

@@ -1,17 +1,18 @@
-"""Default options beside two searches over options, on small sets of the archive.
+"""Default options beside two searches over options, on small data sets of the archive.
 
     python benchmarks/search.py --data PATH [--sets MoteStrain ArrowHead ECG200]
         [--estimator LSTMFCN] [--epochs 81] [--max-epochs N] [--seed 0]
 
 A random search trains 10 draws of skts.model_selection.search_space for `--epochs` epochs each. A
 halving search trains 27 draws for few epochs, the best 9 for three times as many, and the best 3
-for three times as many again; in all for as many epochs as the random search. Both score by the
-same three folds of the training split. The chosen options and the defaults are
-each trained for `--max-epochs` epochs, else the default, and scored once on the test split.
+for three times as many again. Both searches train for the same total number of epochs, and score
+by the same three folds of the training split. The chosen options and the defaults are each trained
+for `--max-epochs` epochs (by default the default of the estimator), and scored once on the test
+split.
 
-Prints a line of JSON for each set and each way: accuracy on the test split, seconds of processor
-time of search and training, and the options chosen; then the means over the sets. It runs in one
-thread.
+Prints one line of JSON per data set and method: accuracy on the test split, processor seconds of
+search and training, and the chosen options. Then prints the means over the data sets. It runs on
+one thread.
 """
 
 import argparse

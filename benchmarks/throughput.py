@@ -1,13 +1,14 @@
-"""Time per epoch and per prediction, against a bare torch loop and sktime's LSTM-FCN.
+"""Time per epoch and per prediction, beside a bare torch loop and sktime's LSTM-FCN.
 
     python benchmarks/throughput.py [--shapes 50x1x150 ...] [--repeats 5] [--epochs 3]
         [--n-predicted 100000] [--threads 2] [--device cpu]
 
-A shape is series x channels x time points; fewer than 100 series are trained in batches of 16, more
-in batches of 64. In each repeat every competitor trains once, one after the other; its time is the
-fastest epoch but the first. Ratios are taken within a repeat, the medians over repeats printed, as
-JSON: an object for each shape, then one with geometric means and the prediction times. sktime has
-no device: elsewhere than on the CPU it is left out, and skts without CUDA graphs stands beside.
+A shape is series x channels x time points. Fewer than 100 series are trained in batches of 16,
+more in batches of 64. In each repeat, the competitors train in turn. A time is the fastest epoch
+except the first. Ratios are computed within a repeat. Prints the medians over repeats, as one JSON
+object per shape, and then an object with geometric means and prediction times. sktime has no
+device option, so it is left out on other devices, and skts without CUDA graphs is measured
+instead.
 """
 
 import argparse

@@ -1,24 +1,23 @@
-"""Accuracy and training time of the default recipe against the 2000 epochs of karim2017.
+"""Accuracy and training time of the default recipe beside the 2000 epochs of karim2017.
 
     python benchmarks/time_to_accuracy.py [--data PATH] [--sets GunPoint ...] [--seeds 0 1 2]
         [--members 5] [--precision auto] [--device cpu] [--peer-sets ...] [--out ROWS.jsonl]
 
-For each set and seed both recipes train in turn, on the training split alone; the test split is
-scored once, after training. Seeds beyond --seeds, up to --members, are trained with the default
-alone: the ensemble averages the probabilities of all. Then sktime's LSTMFCNClassifierTorch with its
-own defaults, on --peer-sets, once each. Prints a row of JSON for each training and one with the
-results. With --out the rows are kept there, and those that are there, under the same options, are
-not run again.
+For each data set and seed, both recipes train in turn on the training split. The test split is
+scored once, after training. Further seeds up to --members are trained only with the default; the
+ensemble averages the probabilities of all seeds. Then sktime's LSTMFCNClassifierTorch with its own
+defaults trains once on each of --peer-sets. Prints one row of JSON per training and one with the
+results. With --out, rows are stored, and rows with the same options are not run again.
 """
 
 import argparse
 import json
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 from accuracy import SIXTEEN
+from rows import add_row, read_rows
 
 from skts import LSTMFCNClassifier, recipes
 from skts.datasets import load_ucr, load_ucr_parts
@@ -75,10 +74,7 @@ def planned(args):
 
 def rows(args):
     """All planned rows, {(dataset, seed, recipe): row}; the missing ones are run."""
-    kept = Path(args.out) if args.out else None
-    lines = kept.read_text().splitlines() if kept and kept.exists() else []
-    known = [json.loads(line) for line in lines]
-    done = {}
+    known, done = read_rows(args.out), {}
     for planned_run in planned(args):
         key = dict(zip(KEY, key_of(*planned_run, args), strict=True))
         row = done[planned_run] = next((r for r in known if key.items() <= r.items()), None)
@@ -87,9 +83,7 @@ def rows(args):
         row = done[planned_run] = key | run(*planned_run, args)
         hidden = "probabilities", "parameters"
         print(json.dumps({k: v for k, v in row.items() if k not in hidden}), flush=True)
-        if kept:
-            with kept.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+        add_row(args.out, row)
     return done
 
 

@@ -1,30 +1,31 @@
-"""Networks that start from learnt weights beside networks that start from scratch.
+"""Compare networks that start from pretrained weights with networks that start from scratch.
 
     python benchmarks/transfer.py --data PATH [--network FCN|ResNet|...] [--sources NAME ...]
-        [--targets NAME ...] [--pretraining-epochs 50] [--epochs 100] [--n-jobs 2] [--out FILE]
+        [--targets NAME ...] [--pretraining-epochs 50] [--epochs 50] [--n-jobs 2] [--out FILE]
 
 One network is pretrained on the training splits of all source sets, with one output layer per set.
-By default every second set by name is a source, and the others are targets. Three estimators with
-the same options and number of epochs then learn each target set: from scratch, from the pretrained
-weights (`init_from`), and with these weights frozen (``freeze="all but head"``). They use 100, 50
-and 20 % of the training split, with at least two series per class if available. They are scored on
-the test split.
+By default, two of three sets by name are sources and the others are targets. Three estimators with
+the same number of epochs then learn each target set: from scratch, from the pretrained weights
+(`init_from`), and with frozen pretrained weights (``freeze="all but head"``, with a learning rate
+of 0.1 for the output layer). They use 100, 50 and 20 % of the training split, with at least two
+series per class if available. Series are standardised (``normalize="series"``). The networks are
+scored on the test split.
 
-Prints an object of JSON for each target and share: the accuracies, and the seconds of training with
-one thread. Then one for each share: the mean accuracies over the targets, on how many sets
-`init_from` was better and worse than scratch, and the p-value of Wilcoxon's signed-rank test. Rows
-in FILE of the same network, set and share are used again: use a new FILE for other sources or
-epochs.
+Prints one JSON object per target and share, with the accuracies and the training seconds on one
+thread. Then prints one object per share: the mean accuracies over the targets, the number of sets
+on which `init_from` was better and worse than scratch, and the p-value of Wilcoxon's signed-rank
+test. Rows in FILE with the same network, set and share are used again. Use a new FILE for other
+sources or epochs.
 """
 
 import argparse
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 from joblib import Parallel, delayed
+from rows import add_row, read_rows
 from scipy.stats import wilcoxon
 from torch.nn import functional as F
 
@@ -35,31 +36,45 @@ from skts.training.callbacks import one_cycle
 
 SHARES = (1.0, 0.5, 0.2)
 LR, WEIGHT_DECAY, BATCH = 5e-3, 1e-2, 16
-WAYS = {"scratch": False, "init_from": None, "frozen": "all but head"}
+OPTIONS = {
+    "precision": "auto",
+    "device": "cpu",
+    "missing": "interpolate",
+    "normalize": "series",
+    "random_state": 0,
+}
+WAYS = {
+    "scratch": {},
+    "init_from": {"freeze": None},
+    "frozen": {"freeze": "all but head", "lr": 0.1},
+}
 
 
 def estimator(network, **options):
-    cls = getattr(skts, f"{network}Classifier")
-    return cls(**({"precision": "auto", "device": "cpu", "random_state": 0} | options))
+    return getattr(skts, f"{network}Classifier")(**(OPTIONS | options))
 
 
-def with_missing_filled(X):
-    """Series (n, T), NaN interpolated as ``missing="interpolate"`` does it."""
-    return np.stack(
-        [np.interp(range(len(x)), np.flatnonzero(~np.isnan(x)), x[~np.isnan(x)]) for x in X]
-    )
+def prepared(X):
+    """Return standardised series (n, 1, T), padded with zeros, and their lengths."""
+    series = []
+    for x in map(np.ravel, X):
+        seen = ~np.isnan(x)
+        x = np.interp(range(len(x)), np.flatnonzero(seen), x[seen])
+        series.append(torch.tensor((x - x.mean()) / (x.std() or 1.0), dtype=torch.float32))
+    lengths = torch.tensor([len(x) for x in series])
+    return torch.nn.utils.rnn.pad_sequence(series, batch_first=True)[:, None], lengths
 
 
 def pretrained(network, sources, n_epochs, path):
-    """A fitted estimator whose network was trained on all sources, an output layer for each."""
+    """Return a fitted estimator whose network learnt all sources, with one output layer each."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     parts = [load_ucr_parts(name, path=path)[0] for name in sources]
-    # one epoch: what makes it a fitted estimator
-    fitted = estimator(network, max_epochs=1, missing="interpolate").fit(*parts[0])
+    # one epoch makes the estimator a fitted one
+    fitted = estimator(network, max_epochs=1).fit(*parts[0])
     module, bfloat16 = fitted.net_.module_.train(), fitted.net_.autocast is not None
     name, first = output_layer(module)
-    series = [torch.tensor(with_missing_filled(X), dtype=torch.float32)[:, None] for X, _ in parts]
+    series = [prepared(X) for X, _ in parts]
     labels = [torch.tensor(np.unique(y, return_inverse=True)[1]) for _, y in parts]
     heads = [Linear(first.in_features, int(y.max()) + 1) for y in labels]
     weights = [p for layer in (module, *heads) for p in layer.parameters() if p.requires_grad]
@@ -74,7 +89,7 @@ def pretrained(network, sources, n_epochs, path):
             optimizer.param_groups[0]["lr"] = LR * one_cycle(step, n_steps)
             optimizer.zero_grad()  # a head that is not used must not move
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-                logits = module(series[i][rows]).float()
+                logits = module(*batch(*series[i], rows)).float()
             F.cross_entropy(logits, labels[i][rows]).backward()
             optimizer.step()
             step += 1
@@ -83,14 +98,19 @@ def pretrained(network, sources, n_epochs, path):
     return fitted
 
 
+def batch(x, lengths, rows):
+    """Return the arguments of the network: lengths are None if they are equal in the set."""
+    return x[rows], None if (lengths == lengths[0]).all() else lengths[rows]
+
+
 def shuffled(n):
-    """The batches of an epoch, rows of each; none is of one series."""
+    """Return the rows of each batch of an epoch. No batch has only one series."""
     parts = list(torch.randperm(n).split(BATCH))
     return parts if len(parts[-1]) > 1 else [*parts[:-2], torch.cat(parts[-2:])]
 
 
 def share_of(y, share):
-    """Rows of about that share of each class, at least two where there are two."""
+    """Return the rows of about this share of each class, at least two if there are two."""
     rng, rows = np.random.default_rng(0), []
     for label in np.unique(y):
         of_label = rng.permutation(np.flatnonzero(y == label))
@@ -99,22 +119,21 @@ def share_of(y, share):
 
 
 def learnt(network, source, dataset, share, n_epochs, path):
-    """Accuracy and seconds of each way to learn a set."""
+    """Return the accuracy and the seconds of each way to learn a set."""
     torch.set_num_threads(1)
-    # labels of their own, so that no output layer of another set is taken
+    # unique labels, so that no output layer of another set is copied
     (X, y), (X_test, y_test) = (
         (X, np.char.add(f"{dataset} ", y.astype(str)))
         for X, y in load_ucr_parts(dataset, path=path)
     )
     rows = share_of(y, share)
     row = {"network": network, "set": dataset, "share": share, "n_train": len(rows)}
-    for way, freeze in WAYS.items():
-        options = {} if freeze is False else {"init_from": source, "freeze": freeze}
-        clf = estimator(
-            network, max_epochs=n_epochs, target_loss=None, missing="interpolate", **options
-        )
+    learnt_from = [X[i] for i in rows] if isinstance(X, list) else X[rows]
+    for way, options in WAYS.items():
+        start = {"init_from": source} if options else {}
+        clf = estimator(network, max_epochs=n_epochs, target_loss=None, **options, **start)
         began = time.perf_counter()
-        clf.fit(X[rows], y[rows])
+        clf.fit(learnt_from, y[rows])
         row[f"{way}_s"] = round(time.perf_counter() - began, 2)
         row[way] = round(float(clf.score(X_test, y_test)), 4)
     return row
@@ -137,22 +156,22 @@ def main():
     parser.add_argument("--sources", nargs="+", default=None)
     parser.add_argument("--targets", nargs="+", default=None)
     parser.add_argument("--pretraining-epochs", type=int, default=50)
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--out", default=None)
     args = parser.parse_args()
     names = list_ucr(path=args.data)
-    sources, targets = args.sources or names[::2], args.targets or names[1::2]
-    out = None if args.out is None else Path(args.out)
-    lines = out.read_text().splitlines() if out is not None and out.exists() else []
-    made = {(row["network"], row["set"], row["share"]): row for row in map(json.loads, lines)}
+    targets = args.targets or names[2::3]
+    sources = args.sources or [name for name in names if name not in names[2::3]]
+    made = {(row["network"], row["set"], row["share"]): row for row in read_rows(args.out)}
     wanted = [(args.network, name, share) for share in SHARES for name in targets]
     missing = [key for key in wanted if key not in made]
     if missing:
         began = time.perf_counter()
         source = pretrained(args.network, sources, args.pretraining_epochs, args.data)
         seconds = round(time.perf_counter() - began)
-        print(json.dumps({"network": args.network, "sources": sources, "pretraining_s": seconds}))
+        source_row = {"network": args.network, "sources": sources, "pretraining_s": seconds}
+        print(json.dumps(source_row), flush=True)
         results = Parallel(n_jobs=args.n_jobs, return_as="generator")(
             delayed(learnt)(network, source, name, share, args.epochs, args.data)
             for network, name, share in missing
@@ -160,9 +179,7 @@ def main():
         for key, row in zip(missing, results, strict=True):
             made[key] = row
             print(json.dumps(row), flush=True)
-            if out is not None:
-                with out.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+            add_row(args.out, row)
     for share in SHARES:
         rows = [made[key] for key in wanted if key[2] == share]
         print(json.dumps(summary(args.network, share, rows)), flush=True)

@@ -259,3 +259,31 @@ def test_latency():
     for row in (one, three):
         assert row.keys() == ways
         assert all(row[name] > 0 for name in ways - {"classifier"})
+
+
+def columns_of(lines):
+    """The cells of a table in markdown, {heading: [cell of each row]}."""
+    rows = [line.strip("|").split("|") for line in lines if line.startswith("|")]
+    heads, _, *cells = [[cell.strip() for cell in row] for row in rows]
+    return dict(zip(heads, zip(*cells, strict=True), strict=True))
+
+
+def test_the_page_has_the_recorded_comparison():
+    page = (BENCHMARKS.parent / "docs" / "comparison.md").read_text(encoding="utf-8")
+    printed = output("comparison.py")
+    assert "\n".join(printed) in page
+    assert not any("not tried" in cells for cells in columns_of(printed).values())
+
+
+@pytest.mark.full
+def test_comparison(tmp_path):
+    tried = ["skts", "sktime, torch"]
+    new = ["--record", str(tmp_path / "new.json"), "--write"]
+    found = columns_of(output("comparison.py", "--columns", *tried, *new))
+    recorded = columns_of(output("comparison.py"))
+    assert found.keys() == recorded.keys()
+    assert found[""] == recorded[""]
+    for name in tried:
+        assert found[name] == recorded[name]
+    assert set(found["tsai"]) == {"not tried"}
+    assert json.loads((tmp_path / "new.json").read_text()).keys() == set(tried)

@@ -15,23 +15,31 @@ project = "skts"
 author = "skts developers"
 version = release = skts.__version__
 extensions = [
-    "api_pages",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
+    # those of docs/_ext
+    "api_pages",
+    "gallery",
+    "links",
+    "options",
+    "results",
 ]
 exclude_patterns = ["_build", "description.md", "examples"]
 nitpicky = True
 default_role = "code"
 myst_heading_anchors = 3
+myst_enable_extensions = ["attrs_block"]
+smartquotes = False  # 'auto' is code
 
 autodoc_typehints = "none"  # the docstrings tell the types
 numpydoc_show_class_members = False  # the pages list the methods
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "copyfile_regex": r"index\.rst",  # the groups of examples
     "backreferences_dir": "gallery/uses",
     "doc_module": ("skts",),
     "reference_url": {"skts": None},
@@ -46,4 +54,9 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = "skts"
 html_theme_options = {"navbar_align": "left", "secondary_sidebar_items": ["page-toc"]}
+toc_object_entries_show_parents = "hide"
 html_copy_source = False
+html_use_index = html_domain_indices = False  # the reference lists all names
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_sidebars = {"index": []}

@@ -1,6 +1,7 @@
 """Reports: statistics that are known, and pages that say what the rows say."""
 
 import html.parser
+import itertools
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from scipy import stats
 
 from skts.benchmark import Store, plan_runs, run_study
 from skts.benchmark.report import write_report
+from skts.benchmark.report.figures import critical_difference
 from skts.benchmark.report.published import SOURCES, published, same_split
 from skts.benchmark.report.scores import scores_of
 from skts.benchmark.report.sections import beside_published, summary
@@ -119,6 +121,20 @@ class TestStatistics:
         assert friedman(table[["a", "b"]]) is None
 
 
+@pytest.mark.parametrize("ranks_", [(1.5, 1.5), (2.5,) * 4, (1.2, 2.8, 2.8, 3.2), (1.9, 1.9, 2.2)])
+def test_labels_of_tied_ranks_stand_apart(ranks_):
+    of_models = pd.Series(ranks_, index=[f"Model{i}" for i in range(len(ranks_))])
+    pairs = pd.DataFrame(
+        [(*pair, 1.0) for pair in itertools.combinations(of_models.index, 2)],
+        columns=["first", "second", "holm"],
+    )
+    figure = critical_difference(of_models, pairs)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == len(ranks_)
+    assert not any(a.padded(2).overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
 class TestScores:
     def test_seeds_are_averaged_within_splits(self):
         rows = made_up_rows() + made_up_rows(seed=1) + made_up_rows(resample=1, accuracy=0.0)
@@ -182,7 +198,7 @@ class TestScores:
         with pytest.raises(ValueError, match="there are no results yet"):
             scores_of([])
         failed = [row | {"status": "failed", "error": "MemoryError: "} for row in made_up_rows()]
-        with pytest.raises(ValueError, match="no run is done, the first one .* MemoryError"):
+        with pytest.raises(ValueError, match="no run has finished; the first one .* MemoryError"):
             scores_of(failed)
         with pytest.raises(ValueError, match="no data set has .*: FCN 1, LSTMFCN 1. Name the --mo"):
             scores_of([made_up_row("Wine", MODELS[0]), made_up_row("Beef", MODELS[1])])
@@ -402,7 +418,16 @@ class TestReport:
         store_of(tmp_path, rows)
         write_report(tmp_path, tmp_path / "report")
         text = (tmp_path / "report" / "report.md").read_text()
-        assert "| dataset | A() \\* B(\\|) | FCN |" in text
+        assert "| data set | A() \\* B(\\|) | FCN |" in text
+
+    def test_columns_have_words_and_commits_are_short(self, tmp_path):
+        versions = {"torch": "2", "skts": "0", "commit": "0123456789" * 4 + "-dirty"}
+        store_of(tmp_path, made_up_rows(versions=versions))
+        write_report(tmp_path, tmp_path / "report")
+        text = (tmp_path / "report" / "report.md").read_text()
+        assert "| first | second | wins | draws | loses | p | Holm | Dunn-Sidak |" in text
+        assert "| model | stands for | runs | device | threads | skts |" in text
+        assert "| 2 | 0123456-dirty |" in text
 
     def test_unknown_names(self, out, tmp_path):
         with pytest.raises(ValueError, match="no results to compare of Nope"):

@@ -1,8 +1,7 @@
-"""Writes docs/api: a page for each estimator and for each module with public names.
+"""Writes docs/api: pages of each estimator, of each module with public names, and of the options.
 
 Nothing is listed by hand: the estimators are those of `skts.discovery.all_estimators`, all else is
-what the modules name in ``__all__``. Also lets pages link to examples by their files, as in the
-repository.
+what the modules name in ``__all__``.
 """
 
 import importlib
@@ -10,24 +9,20 @@ import inspect
 import re
 from pathlib import Path
 
+from options import options_page
+
 from skts.discovery import KINDS, all_estimators, public_names
 from skts.ensemble import Ensemble
 
 INTRODUCTION = """\
-Made from the package itself: what :func:`skts.discovery.all_estimators` finds, and what modules
-name in ``__all__``. All else may change.
+The public names of skts: estimators, the :doc:`options <options>` that they share, and modules. All
+other names can change without notice.
 """
 
 
 def setup(app):
     app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir) / "api"))
-    app.connect("source-read", link_to_gallery)
     return {"parallel_read_safe": True}
-
-
-def link_to_gallery(app, docname, source):
-    """``[...](examples/NAME.py)`` becomes a link to what the gallery makes of that file."""
-    source[0] = re.sub(r"\]\(examples/(\w+)\.py\)", r"](gallery/\1.rst)", source[0])
 
 
 def write_pages(folder):
@@ -42,7 +37,7 @@ def write_pages(folder):
             modules.append(module)
             pages[module] = module_page(module, others)
     groups = {title: named(public, group) for title, group in groups.items()}
-    pages["index"] = index_page(groups, modules)
+    pages |= {"index": index_page(groups, modules), "options": options_page()}
     folder.mkdir(exist_ok=True)
     for page in folder.glob("*.rst"):
         if page.stem not in pages:
@@ -74,9 +69,15 @@ def index_page(groups, modules):
     parts = [heading("Reference", "="), INTRODUCTION]
     for title, group in groups.items():
         rows = [(f":class:`~{name}`", summary(cls)) for name, cls in group.items()]
-        parts += [heading(title, "-"), table(rows), toctree(group)]
+        parts += [heading(title, "-"), table(rows), toctree(group, title)]
     rows = [(f":mod:`{name}`", summary(importlib.import_module(name))) for name in modules]
-    return "\n".join([*parts, heading("Modules", "-"), table(rows), toctree(modules)])
+    rows.insert(0, (":doc:`options`", "The options that estimators share, by group."))
+    parts += [
+        heading("Modules and options", "-"),
+        table(rows),
+        toctree(["options", *modules], "Modules and options"),
+    ]
+    return "\n".join(parts)
 
 
 def estimator_page(name):
@@ -90,7 +91,7 @@ def estimator_page(name):
             heading(name.rpartition(".")[2], "="),
             f".. autoclass:: {name}\n   :members: {', '.join(own)}\n",
             f"Inherited: {others}.\n",
-            f".. minigallery:: {name}\n   :add-heading: Examples with it\n   :heading-level: -\n",
+            f".. minigallery:: {name}\n   :add-heading: Examples\n   :heading-level: -\n",
         ]
     )
 
@@ -135,8 +136,9 @@ def heading(text, line):
 
 def table(rows):
     cells = [f"   * - {head}\n     - {text}" for head, text in rows]
-    return "\n".join([".. list-table::", "   :widths: 30 70", "", *cells, ""])
+    return "\n".join([".. list-table::", "   :widths: 40 60", "", *cells, ""])
 
 
-def toctree(names):
-    return "\n".join([".. toctree::", "   :hidden:", "", *[f"   {name}" for name in names], ""])
+def toctree(names, caption):
+    lines = [".. toctree::", ":hidden:", f":caption: {caption}", "", *names]
+    return "\n   ".join(lines) + "\n"

@@ -1,9 +1,10 @@
 """
-Where attention looks
-=====================
+Plot attention weights
+======================
 
-An ALSTM-FCN that reads a day hour by hour (``dimension_shuffle=False``). At each hour its
-recurrent branch looks at all hours of the day and weighs them.
+This example plots the attention weights of an ALSTM-FCN. With ``dimension_shuffle=False``, the
+network reads a day hour by hour. At each hour, the attention of its recurrent branch gives a weight
+to every hour of the day.
 """
 
 from matplotlib import pyplot as plt
@@ -19,17 +20,19 @@ clf.fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# The average over the training days. A row is the hour that the network has come to, a column the
-# hour that it looks at; each row sums to 1, so that 1/24 = 0.042 is a look at everything alike.
+# The figure shows the average over the training days. Rows are the hours that the network has
+# reached, columns are the hours that receive weight. Each row sums to 1, so equal weights are
+# 1/24 = 0.042.
 
 fig, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
 plot_attention(clf, X_train, ax=ax)
-ax.set(xlabel="hour that is looked at", ylabel="hour that has been reached")
+ax.set(xlabel="hour that receives weight", ylabel="hour that the network has reached")
 
 # %%
-# At the end of the day, class by class, beside the days themselves. Here attention follows the
-# demand: it looks where the series is high. The weights say what enters the recurrent branch, not
-# what decides: the convolutions beside it have no attention.
+# The next figure compares the weights at the last hour with the mean series of each class. Here
+# attention follows the demand: weights are high where the series is high. The weights show what
+# enters the recurrent branch. They do not show what decides, because the convolutions have no
+# attention.
 
 weights = attention_weights(clf, X_test)  # (n, heads, hours, hours)
 fig, (of_day, of_look) = plt.subplots(2, 1, sharex=True, figsize=(6.4, 5.2), layout="constrained")

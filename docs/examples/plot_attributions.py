@@ -1,9 +1,9 @@
 """
-Three answers to the same question
-==================================
+Compare three explanations of a prediction
+==========================================
 
-Which time points make the network say what it says? A class activation map, integrated gradients
-and occlusion ask in different ways, and need not give the same answer.
+This example explains one prediction with class activation maps, integrated gradients and
+occlusion. The three methods answer different questions, so their results can differ.
 """
 
 from matplotlib import pyplot as plt
@@ -18,9 +18,9 @@ clf = LSTMFCNClassifier(max_epochs=60, random_state=0).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# The map knows the convolutions alone; the other two see the whole network, its recurrent branch
-# too. Both need the extra ``explain``. The baseline, a series that says nothing, is zero here, the
-# mean of these standardised series.
+# The class activation map covers only the convolutions. Integrated gradients and occlusion cover
+# the whole network, with its recurrent branch; both need the extra ``explain``. The baseline, a
+# series without information, is zero here, the mean of these standardised series.
 
 series = X_test[:1]
 answers = {
@@ -36,12 +36,11 @@ for ax, (title, relevance) in zip(axes, answers.items(), strict=True):
 axes[0].set_ylabel("hand's position, standardised")
 
 # %%
-# Here they point to different places. The map tells where features stand that speak for the class,
-# integrated gradients which values move the output on the way from zero, most of all the dip at the
-# end; and without the plateau, which occlusion covers piece by piece, it would not be this series.
+# Here the methods highlight different time points. The map shows where the features of the
+# predicted class are. Integrated gradients show which values change the output on the way from
+# zero, above all the dip at the end. Occlusion shows that the output depends on the plateau.
 #
-# What each value adds can be summed: for integrated gradients that is the logit of the predicted
-# class less the logit that the baseline has.
+# Integrated gradients sum to the logit of the predicted class minus the logit of the baseline.
 
 summed = integrated_gradients(clf, X_test[:5], n_steps=100).sum(axis=(1, 2))
 print(summed.round(2))

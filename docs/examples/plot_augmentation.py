@@ -1,9 +1,9 @@
 """
-One series under each augmentation
-==================================
+Augment training series
+=======================
 
-With the option ``augment`` a network is trained on series that are changed at random in every step,
-so that it hardly ever reads the same series twice. What do the changes look like?
+With the option ``augment``, a network trains on series that change at random in every step. This
+example draws the effect of each augmentation, and trains a network with three of them.
 """
 
 import torch
@@ -18,9 +18,9 @@ walking = X_train[y_train == "walking"][1, :2]  # two axes of acceleration
 batch = torch.as_tensor(walking, dtype=torch.float32)[None]  # (1, C, T)
 
 # %%
-# Somebody walking, two channels in two colours, the series itself in grey. For the eye the changes
-# are stronger here than by default. Both channels have the same warp, window and mask; the mask and
-# a dropped channel lie at the channel's mean.
+# The series is the acceleration of a walking person, in two channels. The original is grey. The
+# strengths are higher than the defaults, so that the changes are easy to see. Both channels share
+# the warp, the window and the mask. The mask and the dropped channel take the mean of the channel.
 
 strengths = {
     "jitter": 0.2,
@@ -42,8 +42,8 @@ fig.supxlabel("time points")
 fig.supylabel("acceleration")
 
 # %%
-# In training a list of names applies one after the other, here at their default strengths but for
-# one. Predictions read the series as they are.
+# In training, the augmentations of a list apply one after the other. A pair sets the strength. The
+# network predicts from unchanged series.
 
 augment = ["scaling", "time_warp", ("channel_dropout", 0.3)]
 clf = FCNClassifier(augment=augment, filters=(32, 64, 32), max_epochs=30, random_state=0)

@@ -1,9 +1,10 @@
 """
-Which channels matter
-=====================
+Rank the channels of a data set
+===============================
 
-BasicMotions has three axes of acceleration and three of rotation. How far does accuracy drop when a
-channel is taken from other series, so that it tells nothing any more?
+This example ranks the channels of a multivariate data set. ``channel_importance`` permutes one
+channel among the series, so that it carries no information, and measures how much accuracy drops.
+BasicMotions has three axes of acceleration and three of rotation.
 """
 
 from matplotlib import pyplot as plt
@@ -19,15 +20,16 @@ clf = MLSTMFCNClassifier(max_epochs=40, random_state=0).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# A small drop does not mean that a channel tells nothing: another one may tell the same.
+# A small drop does not mean that a channel is uninformative: another channel may have the same
+# information.
 
 importance = channel_importance(clf, X_test, y_test, n_repeats=10, random_state=0)
 ax = plot_channel_importance(importance, names=names)
 ax.set_xlabel("drop of accuracy when permuted")
 
 # %%
-# The same question for one series of somebody running, by integrated gradients: the two channels
-# with the largest attributions. The colours have one scale, so that the channels can be compared.
+# Integrated gradients rank the channels for a single series, here of a running person. The figure
+# shows the two channels with the largest attributions, with the same colour scale.
 
 x = X_test[y_test == "running"][0]
 (attributions,) = integrated_gradients(clf, x[None])

@@ -1,9 +1,9 @@
 """
-What speaks for a class
-=======================
+Draw a class activation map
+===========================
 
-A class activation map tells for each time point how much it speaks for a class. GunPoint has the
-position of a hand that draws a gun, aims and puts it back (class 1), or only points with a finger
+A class activation map shows the evidence for a class at each time point. GunPoint records the
+position of a hand that draws a gun, aims and puts it back (class 1), or points with a finger
 (class 2).
 """
 
@@ -21,8 +21,8 @@ clf = FCNClassifier(max_epochs=60, random_state=0).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# The first test series of each class. Orange speaks for the class that the network predicts,
-# violet against it. Each series has a scale of its own.
+# The figure shows the first test series of each class. Orange is evidence for the predicted class,
+# violet is evidence against it. Each series has its own colour scale.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 for label, name, ax in zip("12", ("gun", "finger"), axes, strict=True):
@@ -36,7 +36,8 @@ if len(sys.argv) > 1:  # the picture in README: python plot_class_activation.py 
     fig.savefig(sys.argv[1], dpi=80)
 
 # %%
-# The numbers behind the colours. With `FCN` the output layer comes right behind the average over
-# time, so the mean of a map plus the layer's bias is the logit of the class.
+# ``class_activation_maps`` returns the values as an array. In `FCN` the output layer follows the
+# average over time directly. The mean of a map plus the bias of the layer is therefore the logit of
+# the class.
 
 class_activation_maps(clf, X_test).shape

@@ -1,9 +1,9 @@
 """
-A validation split and early stopping
-=====================================
+Stop training early
+===================
 
-``validation_fraction`` sets a part of the training series aside. Its loss tells when to stop, and
-which epoch's weights to keep.
+``validation_fraction`` holds out a part of the training series. The loss on this part decides when
+training stops, and which epoch's weights are kept.
 """
 
 from matplotlib import pyplot as plt
@@ -28,7 +28,7 @@ best = history["valid_loss"].idxmin()
 print(f"stopped after {len(history)} epochs, weights of epoch {best}")
 
 # %%
-# The loss of the validation split stops falling long before that of training does.
+# The validation loss stops falling long before the training loss.
 
 fig, ax = plt.subplots(layout="constrained")
 plot_learning_curves(stopped, ax=ax)
@@ -37,9 +37,9 @@ ax.set_title("FCN on ItalyPowerDemand")
 ax.legend()
 
 # %%
-# The price: the network has learnt from 46 series instead of 67. The same number of epochs on all
-# of them, and the default of the package (one-cycle schedule, no validation split), for
-# comparison. With so few series the difference may go either way.
+# The network with a validation split learns from 46 series instead of 67. For comparison, one
+# network trains on all 67 series for the same number of epochs, and one trains with the default
+# schedule (one-cycle, no validation split). With so few series, either can be more accurate.
 
 same_epochs = FCNClassifier(**options | {"max_epochs": best})
 default = FCNClassifier(filters=(32, 64, 32), max_epochs=50, random_state=0)

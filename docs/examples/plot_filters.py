@@ -1,9 +1,10 @@
 """
-What a filter makes of a series
-===============================
+Look at the filters of a convolution
+====================================
 
-The first convolution of an LSTM-FCN has 128 filters of eight time points. Some smooth a series,
-some answer to slopes or to single steps.
+This example draws filters of a trained convolution and their output. The first convolution of an
+LSTM-FCN has 128 filters of eight time points. Some filters smooth a series; others respond to
+slopes or to single steps.
 """
 
 import numpy as np
@@ -19,9 +20,9 @@ clf = LSTMFCNClassifier(max_epochs=30, random_state=0).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# ``convolution_filters`` gives the weights. Two filters are picked by them: the one with the
-# largest sum, which adds up what it sees, and of those with nearly no sum the largest, which
-# answers to changes alone.
+# ``convolution_filters`` returns the weights. The example picks two filters. The filter with the
+# largest sum of weights adds up its input. Among filters with a sum near 0, the one with the
+# largest weights responds only to changes.
 
 weights = convolution_filters(clf)[:, 0]  # (128, 8): one channel
 sums, sizes = weights.sum(axis=1), np.linalg.norm(weights, axis=1)
@@ -33,8 +34,8 @@ for index, ax in zip((adds, changes), axes, strict=True):
     ax.set_title(f"filter {index}, weights add up to {sums[index]:.2f}")
 
 # %%
-# At both ends a filter sees the zeros with which the series is padded. The weights of the same two
-# filters, and those of all:
+# At both ends, a filter reads the zeros of the padding. The next figure shows the weights of the
+# same two filters, and the weights of all filters:
 
 fig, (ax, of_all) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
 ax.plot(weights[adds], "o-", color="#0072b2", label=f"filter {adds}")

@@ -1,10 +1,10 @@
 """
-A first classifier
-==================
+Train a first classifier
+========================
 
-An LSTM-FCN learns to tell winter days from summer days by the electricity demand of each hour.
-The data set is ItalyPowerDemand of the UCR archive, 67 days to learn from and 1029 to be tested
-on.
+This example trains an LSTM-FCN and plots its learning curve. The network distinguishes winter days
+from summer days by the electricity demand of each hour. The data set is ItalyPowerDemand of the UCR
+archive, with 67 training days and 1029 test days.
 """
 
 from matplotlib import pyplot as plt
@@ -17,7 +17,7 @@ from skts.plotting import plot_learning_curves
 X_train.shape, X_test.shape, sorted(set(y_train.tolist()))
 
 # %%
-# Series of one length are rows of a table. The archive has standardised each of them.
+# Series of equal length are the rows of an array. The archive has standardised each series.
 
 fig, ax = plt.subplots(layout="constrained")
 for label, color in {"1": "#0072b2", "2": "#d55e00"}.items():
@@ -28,20 +28,20 @@ ax.set(xlabel="hour of the day", ylabel="demand, standardised", title="The train
 ax.legend()
 
 # %%
-# Without ``max_epochs`` training goes on until the training loss is low, for 350 epochs at most.
-# Here it has 50.
+# By default, training stops when the training loss is low, and after at most 350 epochs. Here
+# ``max_epochs`` limits it to 50.
 
 clf = LSTMFCNClassifier(max_epochs=50, random_state=0).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# ``history_frame()`` has the loss of each epoch. The learning rate rises first and falls to zero
-# at the end, so the loss settles.
+# ``history_frame()`` returns the loss of each epoch. The learning rate first rises and then falls
+# to zero, so the loss becomes steady at the end.
 
 ax = plot_learning_curves(clf)
 ax.set_title("LSTM-FCN on ItalyPowerDemand")
 
 # %%
-# ``predict_proba`` gives a probability for each class, in the order of ``classes_``.
+# ``predict_proba`` returns the probability of each class, in the order of ``classes_``.
 
 clf.classes_, clf.predict_proba(X_test[:3]).round(3)

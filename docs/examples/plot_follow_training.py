@@ -2,8 +2,8 @@
 Follow a training
 =================
 
-``history_frame`` gives the epochs of a training as a table of pandas. While a training runs,
-TensorBoard shows them in a browser; it needs the package ``tensorboard``.
+``history_frame`` returns the epochs of a training as a pandas frame. TensorBoard shows a running
+training in a browser; it needs the package ``tensorboard``.
 """
 
 import tempfile
@@ -20,8 +20,8 @@ from skts.datasets import load_ucr_parts
 options = {"filters": (32, 64, 32), "random_state": 0}
 
 # %%
-# Two cycles of the learning rate, the second twice as long as the first. ``verbose=1`` would show
-# a bar besides.
+# The learning rate has two cycles; the second is twice as long as the first. With ``verbose=1``,
+# ``fit`` also shows a progress bar.
 
 clf = FCNClassifier(
     max_epochs=45, first_cycle=15, target_loss=0.0, validation_fraction=0.3, **options
@@ -30,7 +30,7 @@ history = clf.history_frame()
 history.tail(3).round(4)
 
 # %%
-# The index is the epoch, so pandas draws, groups and finds by epoch.
+# The index is the epoch. Use pandas to group and plot the history.
 
 print(history.groupby("cycle")[["train_loss", "valid_loss", "duration"]].agg("min").round(4))
 print("lowest validation loss in epoch", history["valid_loss"].idxmin())
@@ -43,9 +43,9 @@ history["lr"].plot(ax=below, ylabel="learning rate", color="black")
 above.set_title("FCN on ItalyPowerDemand")
 
 # %%
-# skorch's callback writes losses and scores to a folder, epoch by epoch. It leaves out the learning
-# rate, which a line of one's own adds. ``tensorboard --logdir runs`` shows every training whose
-# folder is in ``runs``.
+# The ``TensorBoard`` callback of skorch writes losses and scores to a folder after each epoch. It
+# does not write the learning rate, so the class below adds it. ``tensorboard --logdir runs``
+# shows every training whose folder is in ``runs``.
 
 
 class TensorBoardWithRate(TensorBoard):
@@ -63,7 +63,7 @@ for lr in (5e-3, 5e-4):
     ).fit(X_train, y_train)
 
 # %%
-# What TensorBoard draws can be read without a browser, too.
+# You can also read the values of TensorBoard without a browser.
 
 fig, ax = plt.subplots(layout="constrained")
 for lr, color in {5e-3: "#0072b2", 5e-4: "#d55e00"}.items():

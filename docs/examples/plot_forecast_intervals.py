@@ -1,9 +1,9 @@
 """
-Forecasts with intervals
-========================
+Forecast with prediction intervals
+==================================
 
-The Canadian lynx trapped each year rise and fall in cycles of about ten years. An ALSTM forecasts
-eight years ahead, with an interval that should hold the truth in 80 of 100 cases.
+This example forecasts eight years of the Canadian lynx series with 80 % prediction intervals. The
+number of lynx trapped each year rises and falls in cycles of about ten years.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from skts.forecasting import ALSTMForecaster
 from skts.plotting import plot_forecast
 
 lynx = load_lynx()
-y = np.log(lynx)  # what grows and shrinks by factors
+y = np.log(lynx)  # the series grows and shrinks by factors
 
 # %%
-# Five times the next eight years are forecast, from all the years before.
-# ``calibration_fraction`` holds the last half of those years out of training: the errors of
-# forecasts there, so many years ahead, give the width of the interval.
+# The example makes five forecasts of eight years, each from all earlier years.
+# ``calibration_fraction`` keeps the last half of these years out of training. The forecast errors
+# on this half, for each number of years ahead, set the width of the interval.
 
 steps = np.arange(1, 9)
 forecasts, intervals, last_values = [], [], []
@@ -33,7 +33,7 @@ for end in range(74, 107, 8):
     last_values.append(pd.Series(lynx.iloc[end - 1], y.index[end : end + 8]))
 
 # %%
-# Beside the forecasts, the last value known.
+# The last known value is the baseline.
 
 interval = pd.concat(intervals).droplevel([0, 1], axis="columns")
 truth = lynx[interval.index]
@@ -43,7 +43,7 @@ inside = truth.between(interval["lower"], interval["upper"])
 print(f"{inside.sum()} of {len(inside)} truths lie within the interval of 80 %")
 
 # %%
-# The intervals are wide where the forecast is high: the errors are those of logarithms.
+# The intervals are wide where the forecast is high, because the errors are errors of logarithms.
 
 fig, ax = plt.subplots(figsize=(8, 4.2), layout="constrained")
 for forecast, interval in zip(forecasts, intervals, strict=True):

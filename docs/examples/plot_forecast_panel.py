@@ -1,9 +1,9 @@
 """
-One network for many series
-===========================
+Forecast many series with one network
+=====================================
 
-A forecaster that has learnt from a panel of series forecasts others. The series are days of the
-Italian demand of electricity, 24 hours each; of the new days the first 18 hours are known.
+This example pretrains a forecaster on a panel of series and forecasts other series. Each series is
+one day of electricity demand in Italy, with 24 hours. The first 18 hours of each new day are known.
 """
 
 import numpy as np
@@ -19,15 +19,15 @@ new_days = new_days[:100]
 
 
 def panel(values):
-    """sktime's container: a row for each day and hour."""
+    """A panel of sktime: one row per day and hour."""
     n, hours = values.shape
     index = pd.MultiIndex.from_product([range(n), range(hours)], names=["day", "hour"])
     return pd.DataFrame({"demand": values.ravel()}, index)
 
 
 # %%
-# ``pretrain`` learns from the panel. ``fit`` then takes the weights as they are, and of each new
-# day learns the mean and the scale alone.
+# ``pretrain`` learns from the panel. ``fit`` keeps these weights and learns only the mean and the
+# scale of each new day.
 
 forecaster = LSTMForecaster(n_lags=12, max_epochs=60, random_state=0)
 forecaster.pretrain(panel(days))
@@ -35,7 +35,7 @@ known = panel(new_days[:, :18])
 forecast = forecaster.fit(known).predict(np.arange(1, 7))
 
 # %%
-# Two forecasts that know less: the last hour known, and the average training day.
+# Two baselines are the last known hour, and the average training day.
 
 truth = new_days[:, 18:]
 forecasts = {
@@ -48,8 +48,8 @@ for name, error in errors.items():
     print(f"{name}: mean error {error.mean():.3f}")
 
 # %%
-# On the whole the network is better than the last hour known. The average training day knows
-# nothing of the new day and is better in the middle of the evening.
+# On average, the network is better than the last known hour. The average training day does not use
+# the new day, but it is better in the middle of the evening.
 
 fig, (*days_axes, right) = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
 whole = panel(new_days)

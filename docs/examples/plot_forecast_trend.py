@@ -1,10 +1,11 @@
 """
-Forecasts of a series that trends
-=================================
+Forecast a series with a trend
+==============================
 
-Airline passengers grow from year to year, out of the range that a network has seen. Two forecasters
-of the same kind: one reads the series itself, the other the change from the same month of the year
-before. In a pipeline, sktime's ``Differencer`` does the same.
+This example shows how to forecast a series with a trend. The number of airline passengers grows
+each year and leaves the range that a network has seen. One forecaster reads the series; the other
+reads the change from the same month of the previous year. In a pipeline, use sktime's
+``Differencer``.
 """
 
 import numpy as np
@@ -21,8 +22,8 @@ options = {"n_lags": 12, "max_epochs": 100, "random_state": 0}
 months = np.arange(1, 13)
 
 # %%
-# Three years are forecast, each from all that came before it. Errors are scaled by those that "the
-# same month of the year before" makes within what is known.
+# The example forecasts three years, each from all earlier values. Errors are scaled by the error of
+# a seasonal naive forecast (the same month of the previous year) on the earlier values.
 
 error = MeanAbsoluteScaledError(sp=12)
 forecasts, errors = {}, pd.DataFrame()
@@ -41,9 +42,9 @@ for end in (84, 108, 132):
 print(errors.round(2).to_string())
 
 # %%
-# On the series itself forecasts are too high, above all after the summer. On the change the network
-# keeps to the season, in 1956 at too low a level; in 1958, when passengers hardly grew, the numbers
-# of the year before were better still.
+# Forecasts of the series are too high, above all after the summer. Forecasts of the change follow
+# the season; in 1956 their level is too low. In 1958 the number of passengers hardly grew, and the
+# values of the previous year were the best forecast.
 
 fig, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
 for name, color in {"LSTM on the series": "#0072b2", "LSTM on the change": "#d55e00"}.items():

@@ -1,9 +1,8 @@
 """
-Grid search in a pipeline
-=========================
+Tune options with a grid search
+===============================
 
-The estimators are scikit-learn's own kind, so a pipeline with one of them goes into
-``GridSearchCV``.
+This example tunes two options of an LSTM-FCN with ``GridSearchCV``, in a pipeline with a scaler.
 """
 
 import pandas as pd
@@ -18,8 +17,8 @@ from skts.datasets import load_ucr_parts
 (X_train, y_train), (X_test, y_test) = load_ucr_parts("ItalyPowerDemand")
 
 # %%
-# Six combinations, three folds: 18 trainings, and one with the best. The filters are narrower
-# than the paper's, to be quick.
+# Six combinations and three folds make 18 trainings; the best combination then trains on all
+# series. The network has fewer filters than in the paper, to save time.
 
 clf = LSTMFCNClassifier(filters=(32, 64, 32), max_epochs=20, random_state=0)
 pipeline = make_pipeline(StandardScaler(), clf)
@@ -30,8 +29,8 @@ print(search.best_params_)
 print(f"accuracy on the test series: {search.score(X_test, y_test):.3f}")
 
 # %%
-# The bars are the standard deviation over the three folds, of 22 series each. Where they overlap,
-# the search has told little: one series is 0.045.
+# The bars are the standard deviation over three folds of about 22 series, so one series is 0.045 of
+# accuracy. Where the bars overlap, the search does not show a clear difference.
 
 results = pd.DataFrame(search.cv_results_)
 fig, ax = plt.subplots(layout="constrained")

@@ -1,10 +1,11 @@
 """
-Several channels
-================
+Classify multivariate series
+============================
 
-BasicMotions has 40 recordings of a watch, ten seconds of acceleration and rotation along three
-axes each, while somebody stands, walks, runs or plays badminton. MLSTM-FCN is LSTM-FCN with a
-gate on each feature map, made for series of several channels.
+This example trains an MLSTM-FCN on series with six channels and draws the confusion matrix.
+BasicMotions has 40 training recordings of a watch, each with ten seconds of acceleration and
+rotation along three axes. The person stands, walks, runs or plays badminton. MLSTM-FCN is an
+LSTM-FCN with squeeze-excite gates on its feature maps, designed for several channels.
 """
 
 from matplotlib import pyplot as plt
@@ -17,7 +18,7 @@ from skts.plotting import plot_confusion_matrix
 X_train.shape  # series, channels, time points
 
 # %%
-# One series of each class: the first axis of acceleration, and of rotation.
+# The figure shows one series of each class, with the first axis of acceleration and of rotation.
 
 fig, axes = plt.subplots(2, 2, figsize=(9, 5), sharex=True, sharey=True, layout="constrained")
 for label, ax in zip(sorted(set(y_train)), axes.flat, strict=True):
@@ -30,7 +31,7 @@ fig.supylabel("value")
 fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 
 # %%
-# How often each class is taken for each other one.
+# The confusion matrix counts how often the network predicts each class for each true class.
 
 clf = MLSTMFCNClassifier(max_epochs=40, random_state=0).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")

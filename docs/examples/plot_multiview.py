@@ -1,9 +1,10 @@
 """
-Five views of a series
-======================
+Average five views of a series
+==============================
 
-Which representation of a series tells classes apart differs from data set to data set.
-``MultiViewClassifier`` reads five views and weights each by its loss on training series left out.
+The best representation of a series differs between data sets. This example shows the weights that
+``MultiViewClassifier`` gives to its five views on two data sets. It learns the weights from the
+leave-one-out loss on the training series.
 """
 
 from matplotlib import pyplot as plt
@@ -21,8 +22,7 @@ for name in ("ItalyPowerDemand", "OSULeaf"):
         print(f"    {view:14} {member.score(X_test, y_test):.3f}")
 
 # %%
-# The losses are known before any test series is seen. A view with a high loss gets almost no
-# weight.
+# The losses use no test series. A view with a high loss gets almost no weight.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharey=True)
 for ax, (name, clf) in zip(axes, fitted.items(), strict=True):

@@ -1,9 +1,9 @@
 """
-To ONNX and back
-================
+Export a network to ONNX
+========================
 
-``export_onnx`` writes a network for machines without skts and torch. Here onnxruntime runs it,
-in three precisions, and its probabilities are compared with those of the estimator.
+``export_onnx`` writes a network for machines without skts and torch. This example runs the file
+with onnxruntime in three precisions, and compares the probabilities with those of the estimator.
 """
 
 import json
@@ -31,7 +31,7 @@ with tempfile.TemporaryDirectory() as folder:
         print(precision, compare_onnx(clf, path, X_test))
 
 # %%
-# In each precision the input is float32 (n, C, T), and the classes are in the metadata.
+# In each precision, the input is float32 (n, C, T). The metadata holds the classes.
 
 series = X_test[:, None].astype(np.float32)
 exported = {
@@ -42,8 +42,8 @@ metadata = sessions["int8"].get_modelmeta().custom_metadata_map
 classes = json.loads(metadata["skts"])["classes"]
 
 # %%
-# float16 rounds the weights, int8 also what each layer reads. A label changes only for a series
-# near the boundary between the classes.
+# float16 rounds the weights. int8 also rounds the input of each layer. Labels change only for
+# series near the boundary between the classes.
 
 own = clf.predict_proba(X_test)
 colors = {"float32": "#0072b2", "float16": "#009e73", "int8": "#d55e00"}

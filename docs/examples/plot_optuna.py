@@ -1,9 +1,10 @@
 """
-A search with Optuna
-====================
+Search options with Optuna
+==========================
 
-:func:`skts.model_selection.search_space` names the options worth searching, with values and
-distributions. scikit-learn's searches take it as it is; Optuna asks for one value after the other.
+:func:`skts.model_selection.search_space` returns the options worth searching, with values and
+distributions. The searches of scikit-learn accept it directly. This example passes it to Optuna,
+which asks for one value at a time.
 """
 
 import numpy as np
@@ -20,8 +21,8 @@ from skts.model_selection import search_space
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 # %%
-# Fewer filters than in the paper and few epochs keep this example fast. `filters` is fixed, so it
-# leaves the space.
+# Fewer filters than in the paper and few epochs keep this example fast. `filters` is fixed, so the
+# example removes it from the space.
 
 clf = FCNClassifier(filters=(16, 32, 16), max_epochs=10, random_state=0)
 space = search_space(clf)
@@ -56,15 +57,15 @@ best = options_of(study.best_trial)
 best
 
 # %%
-# The best options train once more, for the default number of epochs. The test series are scored
-# here for the first time.
+# The network with the best options trains once more, for the default number of epochs. Only this
+# network is scored on the test series.
 
 clf.set_params(**best, max_epochs=350).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# Optuna soon turns to high learning rates: in ten epochs low ones have not learnt enough. A search
-# with so few epochs favours what learns fast.
+# Optuna soon prefers high learning rates, because ten epochs are too few for low ones. A search
+# with few epochs favours options that learn fast.
 
 trials = study.trials_dataframe()
 fig, (ax, by_rate) = plt.subplots(1, 2, sharey=True, figsize=(9, 3.5), layout="constrained")

@@ -1,9 +1,10 @@
 """
-Regression
-==========
+Predict a number from a series
+==============================
 
-Tecator: near-infrared spectra of minced meat, 100 wavelengths each, and their content of fat in
-percent. A spectrum is a series too: its order matters, not what it is an order of.
+This example predicts a number from a series, with an FCN and with a ridge regression. Tecator has
+near-infrared spectra of minced meat at 100 wavelengths, and the fat content in percent. A spectrum
+is an ordered sequence, so estimators for series can read it.
 """
 
 import numpy as np
@@ -28,9 +29,9 @@ fig.colorbar(scale, ax=ax, label="fat, %")
 ax.set(xlabel="wavelength (number)", ylabel="absorbance", title="Training spectra")
 
 # %%
-# The height of a spectrum tells of the sample's thickness, its shape of the fat.
-# ``normalize="series"`` takes the height out. A ridge regression on the same standardised spectra
-# stands beside the network.
+# The level of a spectrum depends on the thickness of the sample, and the shape depends on the
+# fat. ``normalize="series"`` removes the level. The ridge regression reads the same standardised
+# spectra.
 
 
 def standardised(X):
@@ -47,8 +48,8 @@ errors = {name: root_mean_squared_error(y_test, p) for name, p in predictions.it
 print({name: f"{error:.2f} % fat" for name, error in errors.items()})
 
 # %%
-# The errors of the linear model bend: too high for lean and for fat meat, too low between. The
-# network has hardly any such bend.
+# The errors of the linear model are curved: predictions are too high for lean and for fat meat, and
+# too low between. The network has almost no such error.
 
 fig, ax = plt.subplots(figsize=(5.5, 5), layout="constrained")
 for (name, p), color, marker in zip(predictions.items(), ("#0072b2", "#d55e00"), "os", strict=True):

@@ -1,9 +1,9 @@
 """
-Save, load, train on
-====================
+Save, load and continue a training
+==================================
 
-A fitted estimator goes into one file that holds no code. What is loaded predicts the same, and
-can be trained further.
+``save`` writes a fitted estimator to one file without code. The loaded estimator gives the same
+predictions, and its training can continue.
 """
 
 import tempfile
@@ -28,8 +28,8 @@ print(
 )
 
 # %%
-# The history of losses is in the file too. ``partial_fit`` goes on where it ends, epoch by epoch,
-# at the constant learning rate.
+# The file also holds the history of losses. Each call of ``partial_fit`` continues the training
+# by one epoch, with a constant learning rate.
 
 for _ in range(20):
     loaded.partial_fit(X_train, y_train)
@@ -37,7 +37,7 @@ for _ in range(20):
 fig, ax = plt.subplots(layout="constrained")
 losses = loaded.history_frame()["train_loss"]
 ax.plot(losses[:20], color="#0072b2", label="fit, then saved")
-ax.plot(losses[20:], "--", color="#d55e00", label="loaded, then on")
+ax.plot(losses[20:], "--", color="#d55e00", label="loaded, then trained further")
 ax.axvline(20.5, color="grey", linestyle=":")
 ax.set(xlabel="epoch", ylabel="training loss", yscale="log", title="FCN on ItalyPowerDemand")
 ax.legend()
@@ -46,7 +46,7 @@ print(
 )
 
 # %%
-# A file in which one byte was changed is refused.
+# A file with one changed byte is refused.
 
 content = bytearray(path.read_bytes())
 content[-1] ^= 1

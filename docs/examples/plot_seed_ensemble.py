@@ -1,9 +1,9 @@
 """
-Several seeds, averaged
-=======================
+Average several seeds
+=====================
 
-Two trainings that differ in their seed alone do not predict the same. A seed ensemble averages
-their probabilities.
+Two trainings with different seeds give different predictions. This example averages the
+probabilities of five seeds and compares the ensemble with its members.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ member = FCNClassifier(filters=(32, 64, 32), max_epochs=40, random_state=0)
 ensemble = SeedEnsembleClassifier(member, n_estimators=5).fit(X_train, y_train)
 
 # %%
-# Each member is there as ``estimators_``.
+# ``estimators_`` holds the members.
 
 probabilities = [m.predict_proba(X_test) for m in ensemble.estimators_]
 names = [f"member {i}" for i in range(5)] + ["all five"]
@@ -29,8 +29,8 @@ for row in zip(names, accuracy, loss, strict=True):
     print("{:10} accuracy {:.3f}, log loss {:.3f}".format(*row))
 
 # %%
-# An ensemble need not be better than its best member, which one cannot know beforehand; it is
-# seldom as bad as the worst.
+# An ensemble is not always better than its best member, but you cannot know the best member in
+# advance. The ensemble is rarely as bad as the worst member.
 
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 colors = ["#0072b2"] * 5 + ["#d55e00"]

@@ -1,9 +1,9 @@
 """
-In sktime's cross-validation
-============================
+Cross-validate in sktime
+========================
 
-``to_sktime`` makes an estimator of skts one of sktime's, so that a network and a classical method
-go through the same folds.
+``to_sktime`` turns an estimator of skts into a classifier of sktime. This example evaluates a
+network and a classical method of sktime on the same folds.
 """
 
 import pandas as pd
@@ -23,12 +23,12 @@ models = {
 }
 
 # %%
-# The adapter has the parameters of the estimator as its own, and sktime's tags.
+# The adapter has the parameters of the estimator and the tags of sktime.
 
 models["FCN"].get_tag("capability:unequal_length"), models["FCN"].get_params()["max_epochs"]
 
 # %%
-# Five folds, the same for both.
+# Both classifiers use the same five folds.
 
 folds = KFold(5, shuffle=True, random_state=0)
 results = {name: evaluate(model, cv=folds, X=X, y=y) for name, model in models.items()}
@@ -38,7 +38,7 @@ print(accuracy.assign(fold=range(1, 6)).set_index("fold").round(3).to_string())
 print({name: f"{s:.1f} s" for name, s in seconds.items()})
 
 # %%
-# A fold has ten series, so one of them is 0.1.
+# A fold has ten series, so one series is 0.1 of accuracy.
 
 fig, ax = plt.subplots(layout="constrained")
 looks = (("#0072b2", "o-"), ("#d55e00", "s--"))

@@ -1,9 +1,10 @@
 """
-Transfer learning
-=================
+Reuse a fitted network
+======================
 
-`transform` gives what the output layer of a fitted network reads. `init_from` lets another network
-start from the weights of a fitted one. Both can help where there are few series.
+This example uses a fitted network for new classes in two ways. `transform` returns the features
+that the output layer reads. `init_from` starts another network from the fitted weights. Both can
+help if you have few series.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ from skts.datasets import load_ucr_parts
 from skts.plotting import plot_embedding
 
 # %%
-# OSULeaf has the outlines of six kinds of leaves. A network learns to tell three of them apart.
+# OSULeaf has the outlines of six kinds of leaves. A network learns to distinguish three of them.
 
 
 def of_kinds(X, y, kinds):
@@ -29,17 +30,17 @@ options = {"filters": (32, 64, 32), "random_state": 0}
 source = FCNClassifier(max_epochs=40, **options).fit(*of_kinds(*train, ["1", "2", "3"]))
 
 # %%
-# Its features also separate the other three kinds, which it has never seen: here they are in two
-# dimensions.
+# Its features also separate the other three kinds, which the network has never seen. The figure
+# shows the features in two dimensions.
 
 X_test, y_test = of_kinds(*test, ["4", "5", "6"])
 fig, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
 plot_embedding(source, X_test, y_test, ax=ax)
 
 # %%
-# Eight leaves of each of these kinds are there to train on. `FrozenEstimator` of scikit-learn keeps
-# the network as it is in a pipeline. With `freeze` the network trains its output layer alone, which
-# takes a higher learning rate.
+# Eight leaves of each of these kinds are the training series. `FrozenEstimator` of scikit-learn
+# keeps the fitted network unchanged in a pipeline. With `freeze`, the network trains only its
+# output layer, which needs a higher learning rate.
 
 X, y = of_kinds(*train, ["4", "5", "6"])
 few = [i for kind in "456" for i in np.flatnonzero(y == kind)[:8]]

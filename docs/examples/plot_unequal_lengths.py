@@ -1,9 +1,10 @@
 """
-Series of unequal length
-========================
+Classify series of unequal length
+=================================
 
-JapaneseVowels: nine speakers say two vowels, 12 coefficients of the spectrum in each of 7 to 29
-time points. A list of arrays, each with a length of its own, goes into ``fit`` as it is.
+This example trains a network on series of different lengths. ``fit`` accepts a list of arrays.
+JapaneseVowels has recordings of nine speakers, with 12 spectral coefficients at 7 to 29 time
+points.
 """
 
 from itertools import pairwise
@@ -28,15 +29,17 @@ ax.set(xlabel="time points", ylabel="series", title="Lengths in JapaneseVowels")
 ax.legend()
 
 # %%
-# Some test series are longer than any training series. With ``dimension_shuffle=False`` the
-# network reads time point by time point, so it takes any length; its default would refuse these.
+# Some test series are longer than all training series. With ``dimension_shuffle=False``, the
+# network reads one time point after another and takes any length. By default it refuses longer
+# series.
 
 options = {"filters": (32, 64, 32), "max_epochs": 30, "random_state": 0}
 clf = MLSTMFCNClassifier(dimension_shuffle=False, **options).fit(X_train, y_train)
 print(f"accuracy on the test series: {clf.score(X_test, y_test):.3f}")
 
 # %%
-# The padding is masked: a series is predicted alone as among longer ones.
+# The padding is masked. A prediction is the same for a series alone and in a batch of longer
+# series.
 
 shortest = min(X_test, key=lambda x: x.shape[1])
 alone = clf.predict_proba([shortest])
@@ -44,7 +47,7 @@ among = clf.predict_proba([shortest, *X_test])[:1]
 print(f"largest difference: {np.abs(alone - among).max():.1e}")
 
 # %%
-# Where short series have no more errors than long ones, their length is no trouble.
+# The next figure shows the accuracy by length.
 
 right, length = clf.predict(X_test) == y_test, np.array(lengths["test"])
 edges = [7, 11, 14, 17, 20, 30]

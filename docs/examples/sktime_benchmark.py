@@ -2,14 +2,14 @@
 In sktime's benchmarking harness
 ================================
 
-Networks of skts beside sktime's classical methods, as a script of some minutes::
+This script compares networks of skts with classical methods of sktime, and takes some minutes::
 
     python docs/examples/sktime_benchmark.py --out results [--epochs 100] [--folds 3]
 
-Cross-validates seven classifiers on four data sets that sktime ships. Every finished pair of
-classifier and data set is kept in a file of OUT: the same command again runs the rest alone. Then
-prints accuracies and average ranks, and draws the critical-difference diagram as OUT/ranks.svg.
-MiniRocket needs numba and the diagram matplotlib, which the extra ``bench`` installs.
+It cross-validates seven classifiers on four data sets that sktime ships. OUT stores every finished
+pair of classifier and data set. If you repeat the command, it runs only the missing pairs. The
+script prints accuracies and average ranks, and draws the critical-difference diagram OUT/ranks.svg.
+It needs the extra ``bench``, for numba (MiniRocket) and matplotlib (the diagram).
 """
 
 import argparse
@@ -64,7 +64,7 @@ def classifiers(epochs):
 
 
 def run(out, *, epochs=100, folds=3, loaders=LOADERS):
-    """The results as a frame of accuracies, a row for each data set, and the average ranks."""
+    """Return a frame of accuracies, with one row per data set, and the average ranks."""
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     benchmark = ClassificationBenchmark()
@@ -77,10 +77,10 @@ def run(out, *, epochs=100, folds=3, loaders=LOADERS):
     if len(results) < len(loaders) * len(
         benchmark.estimators.entities
     ):  # sktime goes on and logs it
-        raise RuntimeError("some classifiers failed, see the log above; run again for them alone")
+        raise RuntimeError("some classifiers failed, see the log above; repeat the command")
     metric = {"metric": "accuracy_score", "lower_is_better": False}
     ranks = AverageRank(**metric).evaluate(results)
-    # the diagram takes the classifiers as they come and needs the best first
+    # the diagram keeps the order of the classifiers and needs the best first
     best_first = pd.Categorical(results["model_id"], categories=ranks["model_id"], ordered=True)
     figure, _ = CriticalDifferenceDiagram(**metric).plot(results.assign(model_id=best_first))
     figure.savefig(out / "ranks.svg", bbox_inches="tight")

@@ -40,11 +40,11 @@ def critical_difference(mean_ranks, pairs):
         mean_ranks,
         p_values,
         ax=ax,
-        label_fmt_left="{label} ({rank:.2f})",
-        label_fmt_right="({rank:.2f}) {label}",
+        label_fmt_left="{label} ({rank:.2f}) ",
+        label_fmt_right=" ({rank:.2f}) {label}",
         color_palette=dict.fromkeys(mean_ranks.index, "black"),
         crossbar_props={"color": COLOURS[0], "linewidth": 3},
-        text_h_margin=0.02 * np.ptp(mean_ranks),
+        text_h_margin=0.02 * max(1, np.ptp(mean_ranks)),  # tied ranks too have labels apart
     )
     for bar in itertools.chain(*drawn["crossbars"]):
         bar.set_xdata(sorted(bar.get_xdata()))  # else the same bar is drawn from either end

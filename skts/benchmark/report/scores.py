@@ -92,18 +92,20 @@ def scores_of(rows, models=None):
     Raises
     ------
     ValueError
-        Where a model is unknown, no data set is left to compare, or rows of one data set are of
+        If a model is unknown, no data set is left to compare, or rows of one data set are of
         different data.
     """
     frame = pd.DataFrame(rows)
     if frame.empty:
-        raise ValueError("there are no results yet: `skts bench run` makes them")
+        raise ValueError("there are no results yet: run `skts bench run`")
     frame["model_in_full"] = frame["model"]
     frame["model"] = frame["model"].map(_short_names(frame["model"].unique()))
     frame = _of_models(frame, models).sort_values(["dataset", "model", "resample", "seed"])
     done = frame[frame["status"] == "done"]
     if done.empty:
-        raise ValueError(f"no run is done, the first one failed with: {frame.iloc[0]['error']}")
+        raise ValueError(
+            f"no run has finished; the first one failed with: {frame.iloc[0]['error']}"
+        )
     _check_same_data(done)
     done = done.assign(commit=[versions["commit"] for versions in done["versions"]])
     per_model = done.groupby("model")["dataset"].nunique()

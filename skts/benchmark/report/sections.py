@@ -1,6 +1,7 @@
 """The parts of a report: text, a table and a figure each, from the scores of a study."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pandas as pd
@@ -106,7 +107,7 @@ def models(scores):
         runs=("key", "size"),
         device=("device", _together),
         threads=("threads", _together),
-        skts=("commit", _together),
+        skts=("commit", _commits),
     )
     versions = pd.DataFrame(list(scores.runs["versions"])).drop(columns=["commit", "skts"])
     text = ", ".join(f"{name} {_together(versions[name])}" for name in versions)
@@ -115,6 +116,10 @@ def models(scores):
 
 def _together(values):
     return ", ".join(str(value) for value in values.unique())
+
+
+def _commits(values):
+    return re.sub(r"\b(\w{7})\w{33}\b", r"\1", _together(values))
 
 
 def failures(scores):
@@ -275,7 +280,7 @@ def curves(scores, table, store, datasets=None):
     Raises
     ------
     ValueError
-        Where one of the named data sets is not in the study.
+        If one of the named data sets is not in the study.
     """
     if unknown := sorted(set(datasets or ()) - set(table.index)):
         raise ValueError(f"there are no results to compare of {', '.join(unknown)}")
@@ -303,7 +308,7 @@ def beside_published(scores):
     Raises
     ------
     ValueError
-        Where the study has no run on the archive's own split.
+        If the study has no run on the archive's own split.
     """
     ours = scores.of_the_archives_split()
     if ours.runs.empty:

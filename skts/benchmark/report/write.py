@@ -16,6 +16,14 @@ from skts.benchmark.report.scores import scores_of
 from skts.benchmark.store import Store
 from skts.persistence.files import replace_file
 
+#: What pages call columns whose names in tables are no words.
+HEADINGS = {
+    "dataset": "data set",
+    "holm": "Holm",
+    "dunn_sidak": "Dunn-Sidak",
+    "stands_for": "stands for",
+}
+
 
 def write_report(
     folder: str | os.PathLike[str],
@@ -30,16 +38,16 @@ def write_report(
     Parameters
     ----------
     folder : str or path
-        Of the study's results.
+        Folder of the results of the study.
     out : str or path
-        Gets ``report.html``, which needs no other file, the same as ``report.md`` with
-        ``figures/NAME.svg``, and ``tables/NAME.csv``, ``runs.csv`` among them.
+        Folder for ``report.html``, which needs no other file; ``report.md`` with
+        ``figures/NAME.svg``; and ``tables/NAME.csv``, including ``runs.csv``.
     against : {"published", None}, default=None
-        Also compare with results that were published.
+        Also compare with published results.
     models : list of str, optional
-        Names as the report gives them; default: all.
+        Names as in the report. Default: all.
     curves : list of str, optional
-        Data sets whose learning curves are shown; default: where models are furthest apart.
+        Data sets whose learning curves are shown. Default: those on which models differ most.
 
     Returns
     -------
@@ -48,9 +56,9 @@ def write_report(
     Raises
     ------
     ValueError
-        Where there is nothing to compare, or a name is unknown.
+        If there is nothing to compare, or a name is unknown.
     FileNotFoundError
-        Where there is no such folder.
+        If the folder does not exist.
 
     Examples
     --------
@@ -147,7 +155,8 @@ def _cells(part):
             decimals = part.decimals.get(part.table.columns[column], 4)
             cells.append((_as_text(value, decimals), not isinstance(value, str), marked))
         rows.append(cells)
-    return [(name, rows[0][i][1]) for i, name in enumerate([*index, *part.table])], rows
+    names = [HEADINGS.get(name, name) for name in [*index, *part.table]]
+    return [(name, rows[0][i][1]) for i, name in enumerate(names)], rows
 
 
 def _as_text(value, decimals):

@@ -1,9 +1,8 @@
-"""Data augmentation: random changes of training series that should not change their target.
+"""Data augmentation: random changes of training series that should preserve the target.
 
-The option `augment` of classifiers and regressors applies them in every step of training, and
-nowhere else. Each function draws new random numbers for every series, from torch's global generator
-of the series' device. Padding stays zero. The strength of a change does not depend on the scale of
-the series.
+The option `augment` of classifiers and regressors applies these functions in training steps only.
+Each function draws new random numbers for every series, from torch's global generator of the
+series' device. Padding stays zero. The strength is relative to the scale of the series.
 """
 
 from collections.abc import Sequence
@@ -27,10 +26,10 @@ __all__ = [
 ]
 
 Name = Literal["jitter", "scaling", "time_warp", "window_slice", "time_mask", "channel_dropout"]
-#: What is applied, one after the other: a name, or a name and its strength.
+#: Augmentations in order: each a name, or a pair of name and strength.
 Augmentations = Sequence[Name | tuple[Name, float]]
 
-#: What the strength of each must be.
+#: Rule of the strength of each augmentation.
 STRENGTHS = {
     **dict.fromkeys(("jitter", "scaling", "time_warp"), real(0)),
     **dict.fromkeys(("window_slice", "time_mask", "channel_dropout"), real(0, 1)),
@@ -42,16 +41,16 @@ LEAST_SPEED = 0.1
 def augmented(
     x: Tensor, augment: Name | Augmentations | None, lengths: Tensor | None = None
 ) -> Tensor:
-    """What the option `augment` makes of a batch of series.
+    """Augment a batch of series as the option `augment` does.
 
     Parameters
     ----------
     x : tensor of shape (B, C, T)
     augment : str, sequence or None
-        The name of a function of this module; or a sequence of names, or of pairs of a name and a
-        strength, which are applied one after the other. None leaves the series as they are.
+        Name of a function of this module, or a sequence of names or of pairs of name and strength,
+        applied in order. None returns the series unchanged.
     lengths : tensor of int, shape (B,), optional
-        Valid time points of each series, where they differ.
+        Number of valid time points of each series, if they differ.
 
     Returns
     -------
@@ -60,7 +59,7 @@ def augmented(
     Raises
     ------
     ValueError
-        As the functions, and where `augment` is none of these.
+        If `augment` is none of these, or an augmentation raises ValueError.
 
     Examples
     --------
@@ -71,7 +70,9 @@ def augmented(
     """
     steps = [augment] if isinstance(augment, str) else augment
     if steps is not None and not is_augmentations(steps):
-        raise ValueError(f"augment must be a name, a list of names or pairs, or None: {augment!r}")
+        raise ValueError(
+            f"augment must be a name, a list of names or pairs, or None, got {augment!r}"
+        )
     for step in steps or ():
         name, options = (step, {}) if isinstance(step, str) else (step[0], {"strength": step[1]})
         x = AUGMENTATIONS[name](x, lengths, **options)
@@ -85,9 +86,9 @@ def jitter(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.03) 
     ----------
     x : tensor of shape (B, C, T)
     lengths : tensor of int, shape (B,), optional
-        Valid time points of each series, where they differ.
+        Number of valid time points of each series, if they differ.
     strength : float, default=0.03
-        Standard deviation of the noise, as a part of the series' own in that channel.
+        Standard deviation of the noise, relative to that of the series in the channel.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def jitter(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.03) 
     Raises
     ------
     ValueError
-        Where `x` has another shape, or `strength` is negative or not finite.
+        If `x` does not have this shape, or `strength` is negative or not finite.
 
     References
     ----------
@@ -122,13 +123,13 @@ def jitter(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.03) 
 def scaling(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.1) -> Tensor:
     """Multiply each channel's deviation from its mean by a random factor.
 
-    NOTE[DIFF]: the paper multiplies the values themselves. For its series, of mean 0, that is the
-    same. Here the mean of every series stays.
+    NOTE[DIFF]: the paper multiplies the values, which is the same for its series of mean 0. Here
+    every series keeps its mean.
 
     Parameters
     ----------
     x, lengths
-        As of `jitter`.
+        As in `jitter`.
     strength : float, default=0.1
         Standard deviation of the factor, which is normal with mean 1.
 
@@ -139,7 +140,7 @@ def scaling(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.1) 
     Raises
     ------
     ValueError
-        Where `x` has another shape, or `strength` is negative or not finite.
+        If `x` has another shape, or `strength` is negative or not finite.
 
     References
     ----------
@@ -149,7 +150,7 @@ def scaling(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.1) 
     --------
     >>> import torch
     >>> from skts.augment import scaling
-    >>> float(scaling(torch.tensor([[[4.0, 5.0, 6.0]]])).mean())  # the level stays
+    >>> float(scaling(torch.tensor([[[4.0, 5.0, 6.0]]])).mean())  # the mean is kept
     5.0
     """
     _check("scaling", x, strength)
@@ -159,18 +160,18 @@ def scaling(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.1) 
 
 
 def time_warp(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2) -> Tensor:
-    """Let time run faster and slower, from the first time point to the last.
+    """Warp time between the first and the last time point.
 
-    The speed is drawn at six equidistant time points and linear between them; the series is
-    interpolated linearly at the warped times. All channels share one warp.
+    The speed is drawn at six equidistant time points and is linear between them. The series is
+    interpolated linearly at the warped times. All channels share the warp.
 
-    NOTE[DIFF]: the source interpolates the speed by a cubic spline, which may turn negative, and
-    warps every channel by itself.
+    NOTE[DIFF]: the source interpolates the speed with a cubic spline, which can become negative,
+    and warps every channel separately.
 
     Parameters
     ----------
     x, lengths
-        As of `jitter`.
+        As in `jitter`.
     strength : float, default=0.2
         Standard deviation of the speed, which is normal with mean 1, clipped below at 0.1.
 
@@ -181,7 +182,7 @@ def time_warp(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2
     Raises
     ------
     ValueError
-        Where `x` has another shape, or `strength` is negative or not finite.
+        If `x` has another shape, or `strength` is negative or not finite.
 
     References
     ----------
@@ -200,9 +201,9 @@ def time_warp(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2
     speed = 1 + strength * torch.randn(len(x), KNOTS_OF_SPEED, device=x.device).double()
     speed = speed.clamp(min=LEAST_SPEED)
     before, after = speed[:, :-1], speed[:, 1:]  # of each stretch between two knots
-    # torch's cumsum need not be repeatable on CUDA
+    # torch's cumsum can be nondeterministic on CUDA
     earlier = before.new_ones(before.shape[1], before.shape[1]).triu(diagonal=1)
-    passed = (before + after) / 2 @ earlier  # ahead of each stretch
+    passed = (before + after) / 2 @ earlier  # distance before each stretch
     place = torch.minimum(_time(x), last) / last.clamp(min=1) * before.shape[1]  # (B, T)
     stretch = place.long().clamp(max=before.shape[1] - 1)
     part = place - stretch
@@ -213,16 +214,16 @@ def time_warp(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2
 
 
 def window_slice(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.1) -> Tensor:
-    """Cut a window out and stretch it to the length of the series, linearly.
+    """Cut out a window and stretch it linearly to the length of the series.
 
-    All channels have the same window, whose place is drawn.
+    All channels share the window. Its position is drawn.
 
     Parameters
     ----------
     x, lengths
-        As of `jitter`.
+        As in `jitter`.
     strength : float, default=0.1
-        The part of the series that is cut off.
+        Fraction of the series that is cut off.
 
     Returns
     -------
@@ -231,13 +232,13 @@ def window_slice(x: Tensor, lengths: Tensor | None = None, *, strength: float = 
     Raises
     ------
     ValueError
-        Where `x` has another shape, or `strength` is not in [0, 1).
+        If `x` has another shape, or `strength` is not in [0, 1).
 
     References
     ----------
     A. Le Guennec, S. Malinowski, R. Tavenard (2016). Data augmentation for time series
     classification using convolutional neural networks. ECML/PKDD workshop on advanced analytics and
-    learning on temporal data. Stretched by B. K. Iwana, S. Uchida (2021), PLoS ONE 16, e0254841.
+    learning on temporal data. Stretching: B. K. Iwana, S. Uchida (2021), PLoS ONE 16, e0254841.
 
     Examples
     --------
@@ -257,15 +258,14 @@ def window_slice(x: Tensor, lengths: Tensor | None = None, *, strength: float = 
 def time_mask(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2) -> Tensor:
     """Replace a stretch of time by the mean of each channel over the series.
 
-    All channels have the same stretch, whose place and width are drawn uniformly.
+    All channels share the stretch. Its position and width are drawn uniformly.
 
     Parameters
     ----------
     x, lengths
-        As of `jitter`.
+        As in `jitter`.
     strength : float, default=0.2
-        The longest mask, as a fraction of the series, rounded down to time points. A mask may be
-        empty.
+        Longest mask as a fraction of the series, rounded down to time points. A mask can be empty.
 
     Returns
     -------
@@ -274,7 +274,7 @@ def time_mask(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2
     Raises
     ------
     ValueError
-        Where `x` has another shape, or `strength` is not in [0, 1).
+        If `x` has another shape, or `strength` is not in [0, 1).
 
     References
     ----------
@@ -302,14 +302,14 @@ def time_mask(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2
 def channel_dropout(x: Tensor, lengths: Tensor | None = None, *, strength: float = 0.2) -> Tensor:
     """Replace channels by their mean over the series.
 
-    One channel stays at least.
+    At least one channel is kept.
 
     Parameters
     ----------
     x, lengths
-        As of `jitter`; two or more channels.
+        As in `jitter`, with at least two channels.
     strength : float, default=0.2
-        The probability that a channel is dropped.
+        Probability that a channel is dropped.
 
     Returns
     -------
@@ -318,7 +318,7 @@ def channel_dropout(x: Tensor, lengths: Tensor | None = None, *, strength: float
     Raises
     ------
     ValueError
-        Where `x` has another shape or one channel alone, or `strength` is not in [0, 1).
+        If `x` has another shape or only one channel, or `strength` is not in [0, 1).
 
     References
     ----------
@@ -330,20 +330,20 @@ def channel_dropout(x: Tensor, lengths: Tensor | None = None, *, strength: float
     >>> import torch
     >>> from skts.augment import channel_dropout
     >>> x_dropped = channel_dropout(torch.randn(8, 3, 50), strength=0.9)
-    >>> bool((x_dropped.std(dim=2) > 0.1).any(dim=1).all())  # one is left of each series
+    >>> bool((x_dropped.std(dim=2) > 0.1).any(dim=1).all())  # each series keeps one
     True
     """
     _check("channel_dropout", x, strength)
     if x.shape[1] == 1:
         raise ValueError(
-            "channel_dropout needs series of two or more channels, got 1: leave it out of augment"
+            "channel_dropout needs series of two or more channels, got 1: remove it from augment"
         )
     chance = torch.rand(*x.shape[:2], 1, device=x.device)
     is_dropped = (chance < strength) & (chance < chance.amax(dim=1, keepdim=True))
     return _at_mean(x, lengths, is_dropped)
 
 
-#: The functions by their names.
+#: The functions by name.
 AUGMENTATIONS = {
     function.__name__: function
     for function in (jitter, scaling, time_warp, window_slice, time_mask, channel_dropout)
@@ -351,7 +351,7 @@ AUGMENTATIONS = {
 
 
 def is_augmentations(value):
-    """Whether it is a sequence of names, or of pairs of a name and its strength, and not empty."""
+    """Return whether a value is a non-empty sequence of names, or pairs of name and strength."""
     return is_sequence(value) and len(value) > 0 and all(map(_is_step, value))
 
 
@@ -371,30 +371,30 @@ def _check(name, x, strength):
 
 
 def _time(x):
-    """The numbers of the time points, (T,)."""
+    """Return the indices of the time points, (T,)."""
     return torch.arange(x.shape[2], device=x.device, dtype=torch.float64)
 
 
 def _last_timepoint(x, lengths):
-    """The number of the last valid time point of each series, (B, 1)."""
+    """Return the index of the last valid time point of each series, (B, 1)."""
     if lengths is None:
         return torch.full((len(x), 1), x.shape[2] - 1, device=x.device, dtype=torch.float64)
     return lengths[:, None].double() - 1
 
 
 def _read_at(x, position, lengths):
-    """The series at positions (B, T) in time, linear between two time points."""
+    """Interpolate the series linearly at positions (B, T) in time."""
     n_channels, n_timepoints = x.shape[1:]
     position = torch.minimum(position, _last_timepoint(x, lengths))[:, None]  # (B, 1, T)
     before = position.long()
-    after = (before + 1).clamp(max=n_timepoints - 1)  # which counts nothing at the last one
+    after = (before + 1).clamp(max=n_timepoints - 1)  # has weight 0 at the last time point
     low, high = (x.gather(2, at.expand(-1, n_channels, -1)) for at in (before, after))
     found = torch.lerp(low, high, (position - before).to(x.dtype))
     return masked(found, padding_mask(lengths, n_timepoints))
 
 
 def _at_mean(x, lengths, where):
-    """The series, at their channels' means where that is True."""
+    """Return the series with values replaced by the channel's mean where `where` is True."""
     centred, _ = centred_in_time(x, lengths)
     found = torch.where(where, (x - centred).to(x.dtype), x)
     return masked(found, padding_mask(lengths, x.shape[2]))

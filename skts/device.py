@@ -1,4 +1,4 @@
-"""Where training runs: device, precision, seeds, out-of-memory errors."""
+"""Device, precision, seeds and out-of-memory errors."""
 
 import contextlib
 import os
@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import torch
 
 CPU = torch.device("cpu")
-_GENERATORS = threading.RLock()  # held while torch's generators, one for a process, are seeded
-_DTYPE = threading.Lock()  # held while torch's default type of numbers, one for a process, changes
-_in_float32: list[int] = []  # the threads that need it to be float32, as often as they do
-_users_dtype = torch.float32  # what it is otherwise
+_GENERATORS = threading.RLock()  # held while torch's process-wide generators are seeded
+_DTYPE = threading.Lock()  # held while torch's process-wide default dtype changes
+_in_float32: list[int] = []  # threads in a block that needs float32, once per block
+_users_dtype = torch.float32  # default dtype outside such blocks
 
 
 def _start_child():
-    """In a forked process, whose other threads are gone, no lock is held for them."""
+    """Reset the locks in a forked process, where the threads that held them do not exist."""
     global _GENERATORS, _DTYPE
     _GENERATORS, _DTYPE = threading.RLock(), threading.Lock()
     for thread in set(_in_float32) - {threading.get_ident()}:
@@ -23,15 +23,15 @@ def _start_child():
             _end_float32(thread)
 
 
-if hasattr(os, "register_at_fork"):  # which Windows has not
+if hasattr(os, "register_at_fork"):  # not available on Windows
     os.register_at_fork(after_in_child=_start_child)
 
 
 def resolve_device(device: str) -> torch.device:
-    """The torch device of that name; "auto" takes CUDA where torch sees it, else the CPU.
+    """Return the torch device of a name; "auto" is CUDA if torch finds it, or else the CPU.
 
-    A CUDA device has its index: a name without one means another device once the current one has
-    changed.
+    A CUDA device gets an index. Without an index, the name means the current device, which can
+    change.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -40,25 +40,25 @@ def resolve_device(device: str) -> torch.device:
         present = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (chosen.index or 0) >= present:
             raise ValueError(
-                f"device={device!r} was asked for, but torch sees {present} CUDA device(s) here. "
+                f"device={device!r} is not available: torch sees {present} CUDA device(s) here. "
                 "Use device='auto' or device='cpu', or install a CUDA build of torch."
             )
-        if chosen.index is None:  # asking torch would take memory on a device that is not in use
+        if chosen.index is None:  # do not initialise CUDA, which takes memory on the device
             index = torch.cuda.current_device() if torch.cuda.is_initialized() else 0
             chosen = torch.device("cuda", index)
     return chosen
 
 
 def on_device(device):
-    """A context in which a CUDA device is the current one."""
+    """Return a context in which `device` is the current CUDA device, if it is one."""
     return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def autocast_dtype(precision, device, fast_on_cpu):
-    """The dtype that matrix products and convolutions run in; None leaves them in float32.
+    """Return the dtype of matrix products and convolutions, or None for float32.
 
-    "auto" takes bfloat16 where the processor has native instructions for it; on the CPU, if the
-    network is `fast_on_cpu` in it besides.
+    "auto" is bfloat16 on devices with native instructions for it; on the CPU, only if the network
+    is also `fast_on_cpu`.
     """
     if precision != "auto":
         return torch.bfloat16 if precision == "bfloat16" else None
@@ -71,10 +71,10 @@ def autocast_dtype(precision, device, fast_on_cpu):
 
 @contextlib.contextmanager
 def torch_defaults() -> Iterator[None]:
-    """Run the block as torch is by default, whatever the user's modes and defaults around it.
+    """Run the block with torch's defaults instead of the user's modes and defaults.
 
-    With gradients, without autocast, on the CPU, in float32. What torch keeps for a thread changes
-    in this one alone; the default type of numbers is one for the process.
+    The defaults are gradients, no autocast, the CPU and float32. The default dtype changes for the
+    whole process; the other settings change only for this thread.
     """
     with contextlib.ExitStack() as stack:
         if torch.is_inference_mode_enabled():
@@ -98,7 +98,7 @@ def _float32():
     with _DTYPE:
         if not _in_float32:
             _users_dtype = torch.get_default_dtype()
-        _in_float32.append(thread)  # first: torch_defaults looks without the lock
+        _in_float32.append(thread)  # before the change: torch_defaults reads it without the lock
         torch.set_default_dtype(torch.float32)
     try:
         yield
@@ -115,11 +115,11 @@ def _end_float32(thread):
 
 @contextlib.contextmanager
 def seeded(seed, device):
-    """Run the block from `seed`; torch's global generators are afterwards what they were before.
+    """Run the block from `seed`, then restore the state of torch's global generators.
 
-    They belong to the process, and torch draws dropout from nothing else. So blocks in several
-    threads take turns, and what another thread draws from them meanwhile comes from `seed`, and
-    changes what the block draws.
+    The generators belong to the process, and torch draws dropout only from them. So the blocks of
+    several threads take turns. If another thread draws from the generators during the block, its
+    numbers depend on `seed`, and the numbers of the block change.
     """
     on_cuda = device.type == "cuda"
     with (
@@ -127,7 +127,7 @@ def seeded(seed, device):
         torch.random.fork_rng(devices=[device] if on_cuda else []),
         on_device(device),
     ):
-        # not torch.manual_seed: it would also seed the CUDA devices that are not in use
+        # torch.manual_seed would also seed CUDA devices that are not in use
         torch.default_generator.manual_seed(seed)
         if on_cuda:
             torch.cuda.manual_seed(seed)
@@ -138,7 +138,7 @@ def seeded(seed, device):
 def out_of_memory_named(batch_size=None):
     """Turn torch's out-of-memory errors into a MemoryError that names the remedy.
 
-    `batch_size` is that option, where there is one to lower.
+    `batch_size` is the value of that option, or None if the estimator does not have it.
     """
     try:
         yield
@@ -154,6 +154,6 @@ def out_of_memory_named(batch_size=None):
 
 
 def is_out_of_memory(error):
-    """Whether an error says that memory ran out, on a device or on this machine."""
+    """Return whether an error means that memory ran out, on a device or on this machine."""
     exhausted = isinstance(error, (MemoryError, torch.OutOfMemoryError))
     return exhausted or "can't allocate memory" in str(error)

@@ -1,4 +1,4 @@
-"""Finds every estimator and public name by walking the package; no list is kept by hand."""
+"""Discovery of all estimators and public names by walking the package."""
 
 import importlib
 import inspect
@@ -15,12 +15,12 @@ KINDS = get_args(Kind)
 
 
 def all_estimators(kind: Kind | Sequence[Kind] | None = None) -> list[tuple[str, type[Any]]]:
-    """Every public estimator of skts.
+    """Return every public estimator of skts.
 
     Parameters
     ----------
     kind : {"classifier", "regressor", "forecaster"}, list of these or None, default=None
-        None gives all. For forecasters sktime is imported.
+        None returns all. For forecasters, the function imports sktime.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def all_estimators(kind: Kind | Sequence[Kind] | None = None) -> list[tuple[str,
     Raises
     ------
     ValueError
-        Where `kind` is none of the above.
+        If `kind` is none of the above.
 
     Examples
     --------
@@ -54,16 +54,16 @@ def all_estimators(kind: Kind | Sequence[Kind] | None = None) -> list[tuple[str,
 
 
 def public_names() -> dict[str, dict[str, Any]]:
-    """Every public function, class and recipe of skts, by module.
+    """Return every public function, class and recipe of skts, by module.
 
-    Public is what the ``__all__`` of a module of skts or of a folder in it names; all else may
-    change. sktime is imported, and what the extra ``bench`` installs.
+    Names in the ``__all__`` of a module or package of skts are public; all others can change. The
+    function imports sktime and the packages of the extra ``bench``.
 
     Returns
     -------
     dict of str to dict
-        For each module the shortest dotted name of each object, and the object. What several
-        modules name is in that of the longest name, once.
+        For each module, the shortest dotted name of each object and the object. An object named by
+        several modules appears once, in the module with the longest name.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def _base_of(kind):
 
 
 def _modules_in(rooms):
-    """Every module of these rooms, which are modules and folders of them."""
+    """Yield these modules and packages, and all modules in the packages."""
     for name in rooms:
         room = importlib.import_module(name)
         yield room
@@ -102,7 +102,10 @@ def _modules_in(rooms):
 
 
 def _faces_in(package):
-    """The modules of skts itself, and its folders: what is in a folder its face names."""
+    """Yield the modules and packages directly in skts, and all packages inside those.
+
+    The ``__init__`` of a package names its public objects.
+    """
     for info in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
         if info.ispkg or package.__name__ == "skts":
             face = importlib.import_module(info.name)

@@ -1,10 +1,10 @@
-"""What is said where a package is needed that only an extra of skts installs."""
+"""Error messages for missing packages of the extras of skts."""
 
 import contextlib
 import sys
 from collections.abc import Iterator
 
-#: Of each extra, what skts imports of it.
+#: The packages of each extra that skts imports.
 PACKAGES = {
     "aeon": ("aeon",),
     "bench": ("jinja2", "matplotlib", "numba", "scikit_posthocs", "statsmodels"),
@@ -17,13 +17,13 @@ PACKAGES = {
 
 @contextlib.contextmanager
 def needs(extra: str, what: str) -> Iterator[None]:
-    """For imports of packages of an extra, by `what`, the subject of a sentence.
+    """Explain a failed import of a package of an extra; `what` is the subject of the message.
 
     Raises
     ------
     ModuleNotFoundError
-        Where one of them is not installed, with the commands that do it. A package that is there,
-        and fails or lacks something itself, raises what it raises.
+        If a package of the extra is not installed. The message has the commands that install it.
+        Errors inside an installed package are raised unchanged.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def needs(extra: str, what: str) -> Iterator[None]:
         if package not in PACKAGES[extra] or is_there:
             raise
         raise ModuleNotFoundError(
-            f'{what} needs {package}, which is not installed: pip install "skts[{extra}]", or in a '
-            f'clone of the project: pip install -c constraints.txt -e ".[{extra}]"',
+            f"{what} needs {package}, which is not installed. Run in a clone of the project: "
+            f'pip install -c constraints.txt -e ".[{extra}]"',
             name=package,
         ) from error

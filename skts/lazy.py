@@ -1,4 +1,4 @@
-"""Submodules of a package that are imported when they are first asked for (PEP 562)."""
+"""Import of submodules on first access (PEP 562)."""
 
 import importlib
 import pkgutil
@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 def submodules_of(package: str) -> tuple[Callable[[str], ModuleType], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` for the package of that name, whose submodules they find."""
+    """Return ``__getattr__`` and ``__dir__`` of a package, which find its submodules."""
 
     def names():
         of_package = pkgutil.iter_modules(sys.modules[package].__path__)

@@ -1,6 +1,7 @@
-"""What a search over options tries."""
+"""Search spaces for the options of estimators."""
 
 import dataclasses
+import inspect
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -11,12 +12,12 @@ __all__ = ["search_space"]
 
 
 def search_space(estimator: BaseEstimator) -> dict[str, Any]:
-    """Values and distributions of the options that are worth searching.
+    """Return values and distributions of the options worth searching.
 
-    The papers, or the choice of the default recipe, varied these options. The values suit series of
-    any kind. They assume the defaults of all options that are not in the space.
-    With `init_from` there are no options of the architecture, which must fit the weights.
-    `max_epochs` is not in it: it can be the resource of a halving search.
+    The papers, or the study of the defaults, varied these options. The values suit series of any
+    kind. They assume the defaults of all options that are not in the space. With `init_from`, the
+    space has no options of the architecture, because the architecture must fit the weights.
+    `max_epochs` is not in the space: use it as the resource of a halving search.
 
     Parameters
     ----------
@@ -26,13 +27,13 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
     Returns
     -------
     dict of str to list or distribution
-        Keys are the names of options, behind those of steps and members
+        Keys are names of options, prefixed with the names of steps and members
         (``lstmfcnclassifier__lr``). All distributions are log-uniform ones of scipy.stats.
 
     Raises
     ------
     ValueError
-        Where nothing in the estimator has an option to search.
+        If no part of the estimator has an option to search.
 
     Examples
     --------
@@ -57,13 +58,16 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
         if dataclasses.is_dataclass(part)
         for field in dataclasses.fields(part)
         if field.metadata.get("search") and prefix + field.name in params
-        if not (is_transferred(part) and group_of(field) == "architecture")
+        if has_effect(field, part)
     }
     if not space:
-        raise ValueError(f"estimator must be an estimator of skts or hold one, got {estimator!r}")
+        raise ValueError(f"estimator must be or contain an estimator of skts, got {estimator!r}")
     return {name: list(s) if isinstance(s, tuple) else s for name, s in space.items()}
 
 
-def is_transferred(estimator):
-    """Whether it starts from weights that fit its architecture alone."""
-    return getattr(estimator, "init_from", None) is not None
+def has_effect(field, estimator):
+    """Return whether an option can be searched beside the estimator's other options."""
+    if field.name == "weight_decay":
+        return "weight_decay" in inspect.signature(estimator.optimizer).parameters
+    is_transferred = getattr(estimator, "init_from", None) is not None  # fixes the architecture
+    return not (is_transferred and group_of(field) == "architecture")

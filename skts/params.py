@@ -1,7 +1,7 @@
 """Constructors generated from typed, documented, validated fields.
 
-A class below :class:`Params` states each constructor argument once, as ``name: type = param(...)``;
-that line gives the keyword argument, its default, its documentation and its check.
+A subclass of :class:`Params` declares each constructor argument once: ``name: type = param(...)``.
+This line defines the keyword argument, its default, its documentation and its validation.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-#: What options are about, in the order of signatures and documentation.
+#: Groups of options, in the order of signatures and documentation.
 Group = typing.Literal[
     "architecture",
     "optimisation",
@@ -27,14 +27,14 @@ Group = typing.Literal[
     "bookkeeping",
 ]
 GROUPS = typing.get_args(Group)
-LONGEST_CHOICE = 60  # characters of a type's words in documentation; more are in the text alone
+LONGEST_CHOICE = 60  # most characters of the choices in a documented type; else only the text
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What a value must be, in words (``text``) and as a test (``accepts``).
+    """A requirement for a value.
 
-    ``of`` is the type whose values it chooses from.
+    ``text`` states it, ``accepts`` tests it, and ``of`` is the type of the values.
     """
 
     text: str
@@ -52,7 +52,7 @@ RULES = {rule.of: rule for rule in (BOOLEAN, INTEGER, NUMBER, STRING, PATH, NONE
 
 
 def integer(low, high=None):
-    """An integer of at least `low` and, where it is given, at most `high`."""
+    """Require an integer of at least `low` and, if given, at most `high`."""
     return Rule(
         f"an integer of at least {low}" + ("" if high is None else f" and at most {high}"),
         lambda v: INTEGER.accepts(v) and low <= v and (high is None or v <= high),
@@ -61,7 +61,7 @@ def integer(low, high=None):
 
 
 def real(low, high=float("inf"), *, open_low=False, open_high=True):
-    """A finite number between `low` and `high`; an open end is excluded."""
+    """Require a finite number between `low` and `high`; an open end is excluded."""
     text = f"a number in {'(' if open_low else '['}{low}, {high}{')' if open_high else ']'}"
 
     def accepts(v):
@@ -73,12 +73,12 @@ def real(low, high=float("inf"), *, open_low=False, open_high=True):
 
 
 def is_sequence(value):
-    """Whether it is a tuple, list, range or the like; words and bytes are none here."""
+    """Return whether a value is a sequence (tuple, list, range, ...) but not str or bytes."""
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def sequence_of(rule):
-    """A non-empty sequence whose items all satisfy `rule`."""
+    """Require a non-empty sequence whose items all satisfy `rule`."""
     return Rule(
         f"a non-empty sequence (each item {rule.text})",
         lambda v: is_sequence(v) and len(v) > 0 and all(map(rule.accepts, v)),
@@ -87,12 +87,12 @@ def sequence_of(rule):
 
 
 def rule_of(kind, narrowing=None):
-    """What a type asks of a value; `narrowing` is the rule of that member of it that it is of."""
+    """Return the rule of a type or union; `narrowing` replaces the rule of its member type."""
     rules = [narrowing if narrowing and narrowing.of == m else _rule_of(m) for m in _members(kind)]
     if narrowing and narrowing not in rules:
         raise TypeError(
-            f"a rule for values of type {described(narrowing.of)} does not fit the type "
-            f"{described(kind)}"
+            f"rule must be for a member of the type {described(kind)}, got a rule for "
+            f"{described(narrowing.of)}"
         )
     text = _enumerated([rule.text for rule in rules])
     return Rule(text, lambda v: any(rule.accepts(v) for rule in rules), kind)
@@ -112,11 +112,11 @@ def _rule_of(kind):
     if origin is None and isinstance(kind, type):
         text = f"an instance of {inspect.formatannotation(kind)}"
         return Rule(text, lambda v: isinstance(v, kind), kind)
-    raise TypeError(f"the type {described(kind)} needs a rule that tells what it accepts")
+    raise TypeError(f"the type {described(kind)} has no default rule: pass rule= to param")
 
 
 def described(kind):
-    """A type as numpydoc writes it."""
+    """Return a type as numpydoc writes it."""
     members, origin, arguments = _members(kind), typing.get_origin(kind), typing.get_args(kind)
     if len(members) > 1:
         return _enumerated(list(map(described, members)))
@@ -137,7 +137,7 @@ def described(kind):
 
 
 def _members(kind):
-    """The types of a union, else the type alone."""
+    """Return the types of a union, or the type itself."""
     is_union = typing.get_origin(kind) in (types.UnionType, typing.Union)
     return typing.get_args(kind) if is_union else (kind,)
 
@@ -156,12 +156,12 @@ def param(
     search: typing.Any = None,
     kw_only: bool = True,
 ) -> typing.Any:
-    """Declare a constructor argument: its default, its documentation and what it is about.
+    """Declare a constructor argument with its default, its documentation and its group.
 
-    It must be of the type that it is annotated with; `rule` narrows one member of that type.
-    Without a default it is required; without a group it is in that of the bases' option of its
-    name, else of the architecture. `search` are the values that a search tries beside defaults of
-    the other options, or a distribution of scipy.stats; without it those of the bases' option.
+    A value must have the annotated type; `rule` restricts one member of this type. Without a
+    default, the argument is required. `search` holds the values for a search, or a distribution
+    of scipy.stats. `group` and `search` are inherited from the option of the same name in a base
+    class. Otherwise the group is "architecture", and `search` is None.
     """
     metadata = {"doc": doc, "narrowing": rule, "group": group, "search": search}
     return dataclasses.field(default=default, metadata=metadata, kw_only=kw_only)
@@ -169,10 +169,10 @@ def param(
 
 @typing.dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(param,))
 class Params:
-    """Base of every estimator: a constructor that assigns its keywords and does nothing else."""
+    """Base of every estimator, with a constructor that only assigns its keywords."""
 
-    paper: typing.ClassVar[str] = ""  # the source of the architecture, for the docs and `skts list`
-    _fitted_attributes: typing.ClassVar[tuple] = ()  # (name and type, text), for the docs
+    paper: typing.ClassVar[str] = ""  # reference of the architecture, for the docs and `skts list`
+    _fitted_attributes: typing.ClassVar[tuple] = ()  # pairs ("name : type", text), for the docs
     _example: typing.ClassVar[str] = ""  # a doctest; {name} stands for the class
 
     def __init_subclass__(cls, **kwargs):
@@ -185,7 +185,7 @@ class Params:
             cls.__init__.is_generated = True
         else:
             cls.__init__ = _with_forwarded_options(cls, written)
-        cls.__doc__ = text  # not the signature that dataclass puts where there is none
+        cls.__doc__ = text  # dataclass replaces a missing docstring by the signature
         is_public = not cls.__name__.startswith("_") and (cls.paper or not _is_of_skts(cls))
         if is_public and not _documents_parameters(text):
             attributes = [
@@ -204,7 +204,7 @@ class Params:
 
 
 def _written_init(cls):
-    """The constructor of `cls` where somebody wrote it, None where one is to be generated."""
+    """Return the hand-written constructor of `cls`, or None if it must be generated."""
     init = next(vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base))
     if init is object.__init__ or hasattr(init, "is_generated"):
         return None
@@ -212,7 +212,7 @@ def _written_init(cls):
 
 
 def _inherit_declarations(cls):
-    """Where `cls` sets or annotates an option of its bases anew, keep its rule and its text."""
+    """Keep the rule and text of inherited options that `cls` sets or annotates again."""
     annotations, inherited = dict(inspect.get_annotations(cls)), {}
     for base in filter(dataclasses.is_dataclass, reversed(cls.__mro__[1:])):
         inherited |= {field.name: field for field in dataclasses.fields(base)}
@@ -233,13 +233,13 @@ def _inherit_declarations(cls):
 
 
 def _annotation(cls, name):
-    """The type that the body of `cls` annotates a name with."""
+    """Return the type of an annotation in the body of `cls`."""
     kind = inspect.get_annotations(cls)[name]
     return inspect.get_annotations(cls, eval_str=True)[name] if isinstance(kind, str) else kind
 
 
 def _complete(metadata, kind, inherited):
-    """What `param` keeps, with the rule of that type; group and search may be of the bases."""
+    """Complete the metadata of `param` with the rule of the type and inherited values."""
     group = metadata["group"] or group_of(inherited)
     search = metadata["search"]
     if search is None and inherited is not None:
@@ -249,12 +249,12 @@ def _complete(metadata, kind, inherited):
 
 
 def group_of(field):
-    """What a field is about; what `param` did not declare counts as of the architecture."""
+    """Return the group of a field; without `param` it is "architecture"."""
     return GROUPS[0] if field is None else field.metadata.get("group", GROUPS[0])
 
 
 def _grouped_signature(cls):
-    """Of the generated constructor, the options of a group together."""
+    """Return the signature of the generated constructor, ordered by group."""
     place = {f.name: GROUPS.index(group_of(f)) for f in dataclasses.fields(cls)}
     signature = inspect.signature(cls.__init__)
     parameters = sorted(
@@ -264,9 +264,9 @@ def _grouped_signature(cls):
 
 
 def _with_forwarded_options(cls, init):
-    """A written constructor whose signature names the options that its ``**`` hands on.
+    """Return a hand-written constructor whose signature also names its ``**`` options.
 
-    So ``get_params`` and ``clone`` know them.
+    ``get_params`` and ``clone`` read the signature.
     """
     signature = inspect.signature(init)
     kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
@@ -277,9 +277,10 @@ def _with_forwarded_options(cls, init):
     for field in dataclasses.fields(cls):
         if field.name in inspect.get_annotations(cls) and (field in others or not is_own):
             raise TypeError(
-                f"{cls.__name__} declares {field.name} where that has no effect, as its "
-                f"constructor is the written {init.__qualname__}: write one that names it, or "
-                "declare it in a base without a written constructor"
+                f"{cls.__name__} declares {field.name} without effect, because its constructor "
+                f"{init.__qualname__} is written by hand. Write a constructor of {cls.__name__} "
+                f"with this argument, or declare {field.name} in a base class without a "
+                "hand-written constructor"
             )
     if inspect.Parameter.VAR_KEYWORD not in kinds.values():
         return init
@@ -295,7 +296,7 @@ def _with_forwarded_options(cls, init):
 
 
 def _forwarded_parameters(cls, init):
-    """By name, what the constructors behind the written `init` of `cls` take from its ``**``."""
+    """Return, by name, the parameters of base constructors that get the ``**`` of `init`."""
     inits = [vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base)]
     inits = [getattr(other, "written", other) for other in inits]
     behind, taken = len(inits) - inits[::-1].index(init), {}
@@ -317,10 +318,10 @@ def _documents_parameters(text):
 
 
 def documented(cls, attributes, example):
-    """A docstring for `cls`: its own summary, then what its fields, `attributes` and paper state.
+    """Return a docstring for `cls`: summary, parameters, `attributes`, reference and example.
 
-    `attributes` are pairs of name and type, and text; `example` is a doctest with {name} for the
-    class, which is left out of classes that are not of skts. Parameters come nearest base first.
+    `attributes` are pairs ("name : type", text). `example` is a doctest with {name} for the
+    class; only classes of skts get it.
     """
     sections = [
         _summary(cls),
@@ -335,7 +336,7 @@ def documented(cls, attributes, example):
 
 
 def _summary(cls):
-    """The text of `cls` ahead of its parameters, or that of the nearest base with a paper."""
+    """Return the docstring of `cls`, or of the nearest base with a paper, without parameters."""
     for base in cls.__mro__:
         text = vars(base).get("__doc__")
         if text and (base is cls or getattr(base, "paper", "")) and issubclass(base, Params):
@@ -358,7 +359,7 @@ def _wrapped(text, indent):
 
 
 def _parameters(cls):
-    """An entry for each argument of the constructor; the first of a group names it."""
+    """Return an entry for each argument; the first entry of a group states the group."""
     fields, entries = {field.name: field for field in dataclasses.fields(cls)}, []
     for group, of_group in itertools.groupby(
         inspect.signature(cls).parameters.values(),
@@ -387,6 +388,6 @@ def _head(parameter):
 
 
 def _text_of(metadata):
-    if metadata["narrowing"] is None:  # the type says all
+    if metadata["narrowing"] is None:  # the documented type states the whole rule
         return metadata["doc"]
     return f"{metadata['doc']} Must be {metadata['rule'].text}."

@@ -1,16 +1,17 @@
-"""What skts changes in the process that trains, and how to turn each of it off.
+"""Settings of the process that skts changes, and environment variables that prevent each change.
 
 ===========  ======================================================  ============================
-What         When and why                                            Off, in the environment
+Setting      When and why                                            Prevented by
 ===========  ======================================================  ============================
-huge pages   from the import of skts: large buffers of torch have    THP_MEM_ALLOC_ENABLE=0
-             few page faults
-kept memory  during fit: what one step frees serves the next         any MALLOC_*, GLIBC_TUNABLES
-brief waits  during fit, while other processes want the processors:  any OMP_WAIT_POLICY or
-             threads of torch that wait for each other sleep         GOMP_SPINCOUNT
+huge pages   from the import of skts: large buffers of torch cause   THP_MEM_ALLOC_ENABLE=0
+             fewer page faults
+kept memory  during fit: a step reuses the memory that the previous  any MALLOC_*, GLIBC_TUNABLES
+             step freed
+brief waits  during fit, while other processes use the processors:   any OMP_WAIT_POLICY or
+             torch threads that wait for each other sleep            GOMP_SPINCOUNT
 ===========  ======================================================  ============================
 
-The last two are on Linux alone.
+The last two apply only on Linux.
 """
 
 import contextlib
@@ -24,31 +25,31 @@ import time
 
 import torch
 
-# torch reads this at its first allocation; without huge pages the faults take a good part of the
-# time of steps on long series
+# torch reads this at its first allocation. Without huge pages, page faults take a large part of
+# the time of training steps on long series.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt's parameters in glibc's malloc.h
-#: How often the watcher looks, in seconds: while threads spin, and while they sleep.
+#: Seconds between two measurements: while threads spin, and while they sleep.
 _LOOK_SPINNING, _LOOK_SLEEPING = 0.1, 1.0
-#: Losses of a processor in a second, by all threads together: above the first they are to sleep,
-#: below the second to spin again. Threads that sleep lose it more often. Measured on two
+#: Involuntary context switches per second, of all threads together. Above the first number threads
+#: sleep; below the second they spin again. Sleeping threads have more switches. Measured on two
 #: processors.
 _LOST_SPINNING, _LOST_SLEEPING = 80, 400
 
 
 @contextlib.contextmanager
 def kept_memory():
-    """Let the C library keep freed memory for the block, instead of asking the kernel for it anew.
+    """Let the C library keep freed memory during the block.
 
-    Every step of training needs the same buffers. Those of up to 16 MiB then stay, as long as glibc
-    keeps any; larger ones it takes from the kernel at each use, in huge pages: kept, they would
-    break its heap into pieces. Afterwards what is free goes back, and the thresholds stay, for the
-    process, where glibc's own adaption of them ends.
+    Every training step needs the same buffers. Buffers of up to 16 MiB stay in the heap of glibc.
+    Larger buffers come from the kernel at each use, in huge pages, because they would fragment the
+    heap. After the block, free memory returns to the kernel. The trim threshold of the process
+    then is 64 MiB, the upper limit of glibc's own adaptation.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     are_set = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
-    if are_set or not hasattr(libc, "mallopt"):  # which other C libraries do not have
+    if are_set or not hasattr(libc, "mallopt"):  # other C libraries lack mallopt
         yield
         return
     try:
@@ -56,18 +57,18 @@ def kept_memory():
         libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
         yield
     finally:
-        libc.mallopt(_TRIM_THRESHOLD, 2**26)  # what glibc's own adaption ends at
+        libc.mallopt(_TRIM_THRESHOLD, 2**26)  # upper limit of glibc's own adaptation
         libc.malloc_trim(0)
 
 
 @contextlib.contextmanager
 def brief_waits_when_busy():
-    """Let torch's threads sleep early in the block, as long as other processes use the processors.
+    """Let waiting torch threads sleep in the block while other processes use the processors.
 
-    Threads of GNU OpenMP that wait for each other spin for 3 ms by default. So they keep the thread
-    that they wait for from the only processor that is free. Where a process has more of them than
-    there are processors, they spin for a microsecond alone. This starts as many more, which do
-    nothing. No result changes.
+    By default, threads of GNU OpenMP that wait for each other spin for about 3 ms. They can occupy
+    the processor that the thread they wait for needs. If a process has more OpenMP threads than
+    processors, they spin for only about a microsecond. This function reaches that number by
+    starting idle threads. Results do not change.
     """
     n_crowds = _crowds_needed()
     if n_crowds is None:
@@ -78,7 +79,7 @@ def brief_waits_when_busy():
         target=_watch, args=(ended, n_crowds, torch.get_num_threads()), daemon=True
     )
     try:
-        with contextlib.suppress(RuntimeError):  # there can be no more threads: go on without
+        with contextlib.suppress(RuntimeError):  # no more threads can start: continue without
             watcher.start()
         yield
     finally:
@@ -88,20 +89,20 @@ def brief_waits_when_busy():
 
 
 def _crowds_needed():
-    """How many more teams of threads make them more than the processors; None: leave it."""
+    """Return how many idle teams of threads exceed the processors, or None to change nothing."""
     n_threads = torch.get_num_threads()
     are_set = any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"))
     if are_set or n_threads == 1 or not _has_gnu_openmp():
         return None
     n_processors = len(os.sched_getaffinity(0))
-    if 4 * n_threads <= n_processors:  # there are others to go to
+    if 4 * n_threads <= n_processors:  # enough other processors are available
         return None
     return max(1, math.ceil(n_processors / (n_threads - 1)) - 1)  # a team of n adds n - 1
 
 
 @functools.cache
 def _has_gnu_openmp():
-    """Whether torch's threads are GNU OpenMP's; builds for conda may have Intel's or LLVM's."""
+    """Return whether torch uses GNU OpenMP; conda builds can use that of Intel or LLVM."""
     if sys.platform != "linux":
         return False
     with open("/proc/self/maps") as maps:
@@ -111,7 +112,7 @@ def _has_gnu_openmp():
 
 def _watch(ended, n_crowds, n_threads):
     def as_a_team():
-        # on n_threads threads, which stay as long as the one that has called them
+        # starts a team of n_threads threads, which lives as long as the calling thread
         torch.zeros(n_threads * 2**15, dtype=torch.float32, device="cpu").add_(1)
 
     with contextlib.ExitStack() as crowds:
@@ -130,14 +131,14 @@ def _watch(ended, n_crowds, n_threads):
 
 
 def _n_lost():
-    """How often threads of this process had to leave a processor to others, so far."""
-    import resource  # which Windows has not
+    """Return the number of involuntary context switches of this process so far."""
+    import resource  # not available on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def _can_start(n_threads):
-    """Whether there can be so many more threads; OpenMP ends the process where there cannot."""
+    """Return whether `n_threads` more threads can start; if not, OpenMP would end the process."""
     try:
         with _idle_threads(n_threads, lambda: None):
             return True
@@ -147,7 +148,7 @@ def _can_start(n_threads):
 
 @contextlib.contextmanager
 def _idle_threads(n_threads, first):
-    """So many threads that call `first` and then do nothing in the block."""
+    """Keep `n_threads` threads during the block, which call `first` and then do nothing."""
     dismissed, threads = threading.Event(), []
 
     def stay():

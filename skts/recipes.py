@@ -1,8 +1,8 @@
 """Training recipes of the sources, as plain dicts: ``LSTMFCNClassifier(**recipes.karim2017)``.
 
-A recipe holds training options alone, so that it fits every classifier, but for
-`columbia2024_replication`. For a regressor leave out `class_weight` and `oversample`, which it does
-not have.
+Recipes hold only training options, so they fit every classifier. The exception is
+`columbia2024_replication`, which also sets the architecture. For a regressor, remove `class_weight`
+and `oversample`, which only classifiers have.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ _ADAM: dict[str, Any] = {
     "recompute_norms": False,
 }
 
-#: Karim et al., LSTM-FCN. `max_epochs` is that of the univariate sets; 250 to 600 for others.
+#: Karim et al., LSTM-FCN. `max_epochs` is for univariate data sets; for others it is 250 to 600.
 karim2017 = _ADAM | {
     "max_epochs": 2000,
     "batch_size": 128,
@@ -39,10 +39,10 @@ karim2017 = _ADAM | {
     "restore_best": "train_loss",
 }
 
-#: Karim et al., with the refinement after training.
+#: Karim et al., with refinement rounds after training.
 karim2017_refined = karim2017 | {"fine_tune_rounds": 5}
 
-#: Columbia study (Chun, Twan, Weale). It names no epoch count: early stopping ends training.
+#: Columbia study (Chun, Twan, Weale). It states no number of epochs; early stopping ends training.
 columbia2024 = _ADAM | {
     "max_epochs": 2000,
     "batch_size": 128,
@@ -56,14 +56,14 @@ columbia2024 = _ADAM | {
     "restore_best": "valid_loss",
 }
 
-#: Columbia study, with the same refinement.
+#: Columbia study, with the same refinement rounds.
 columbia2024_refined = columbia2024 | {"fine_tune_rounds": 5}
 
-#: Columbia study, the replication of LSTM-FCN: its architecture and its training. For LSTMFCN, and
-#: for ALSTMFCN with ``attention="multihead"``.
+#: Columbia study, architecture and training of its LSTM-FCN replication. For LSTMFCN, and for
+#: ALSTMFCN with ``attention="multihead"``.
 columbia2024_replication = columbia2024 | {"kernel_sizes": (8, 8, 8), "residual": True}
 
-#: Swartz. Minority classes oversampled; no schedule.
+#: Swartz. Minority classes are oversampled; the learning rate is constant.
 swartz2025 = _ADAM | {
     "max_epochs": 50,
     "batch_size": 32,
@@ -72,7 +72,7 @@ swartz2025 = _ADAM | {
 }
 
 #: Ismail Fawaz et al., the review, for ResNet. The source's batches have a tenth of the training
-#: series, at most 16: with fewer than 160 series set ``batch_size=max(1, n // 10)``.
+#: series, at most 16. With fewer than 160 series, set ``batch_size=max(1, n // 10)``.
 dl4tsc2019 = _ADAM | {
     "max_epochs": 1500,
     "batch_size": 16,

@@ -1,4 +1,4 @@
-"""Fitted estimators in files: save and load."""
+"""Saving and loading of fitted estimators."""
 
 import importlib
 import os
@@ -21,24 +21,24 @@ def save(estimator: Storable, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     estimator : classifier, regressor, seed ensemble or forecaster of skts
-        Fitted; a forecaster may also be pretrained alone. Of an adapter for sktime or aeon save its
+        A fitted estimator, or a pretrained forecaster. Of an adapter for sktime or aeon, save
         ``estimator_``.
     path : str or path
-        An existing file is replaced, once all is written, and keeps its mode. What the optimiser
-        remembers is written too: with AdamW two more numbers for each weight, three times the size.
+        An existing file is replaced when the new one is complete, and keeps its mode. The file
+        also holds the state of the optimiser. With AdamW it is three times as large as the weights.
 
     Raises
     ------
     TypeError
-        Where it is no such estimator, or of a class of one's own.
+        If `estimator` is none of these, or its class is not part of skts.
     NotFittedError
-        Where it is not fitted.
+        If `estimator` is not fitted.
     ValueError
-        Where an option cannot be written: a RandomState, callbacks, an optimiser that is not of
-        torch.optim; or where options were changed since `fit`, so that the weights do not fit.
+        If an option cannot be stored (a RandomState, callbacks, an optimiser from outside
+        torch.optim), or if options that the fitted network depends on changed since `fit`.
     OSError
-        Where no file can be written: there is no such folder, or the path is that of a folder,
-        device, FIFO or socket.
+        If the file cannot be written, for example because the folder does not exist, or the path
+        is a folder, device, FIFO or socket.
 
     Examples
     --------
@@ -61,22 +61,22 @@ def load(path: str | os.PathLike[str], *, device: str | None = None) -> Any:
     ----------
     path : str or path
     device : {"auto", "cpu", "cuda", "cuda:N"}, optional
-        Takes the place of the estimator's `device`; needed where that is not there.
+        Replaces the `device` of the estimator. Required if that device is not available.
 
     Returns
     -------
     estimator
-        Predicts as the saved one does, and `partial_fit` and `update` train it as they would train
-        the saved one, on the same CPU to the bit. `history_` has no single batches. Of files that
-        skts wrote before format 2 training starts with a new state of the optimiser.
+        It predicts like the saved one. `partial_fit` and `update` train it as they would train the
+        saved one, identically on the same CPU. `history_` has no single batches. After loading a
+        file older than format 2, training starts with a new state of the optimiser.
 
     Raises
     ------
     OSError
-        Where there is no such file.
+        If there is no such file.
     ValueError
-        Where it is no file of skts, is damaged or was changed, or needs a later version; or where
-        the device is not there.
+        If the file was not written by skts, is damaged, was changed or needs a later version of
+        skts, or if the device is not available.
 
     Examples
     --------
@@ -90,5 +90,5 @@ def load(path: str | os.PathLike[str], *, device: str | None = None) -> Any:
     """
     header, tensors = read_entry(path)
     if str(class_in(header)).endswith("Forecaster"):
-        importlib.import_module("skts.forecasting")  # costs the import of sktime
+        importlib.import_module("skts.forecasting")  # registers forecasters; imports sktime
     return estimator_of(path, header, tensors, device)

@@ -1,4 +1,4 @@
-"""What a network is made of and what it costs, found without training it."""
+"""Layers, parameters, multiply-adds and memory of a network, computed without training."""
 
 import collections
 import contextlib
@@ -22,21 +22,21 @@ HEADS = ("layer", "kind", "output shape", "parameters", "multiply-adds")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A layer of a network: its own figures, without those of the layers inside it.
+    """A layer of a network. Its figures exclude the layers inside it.
 
     Parameters
     ----------
     name : str
-        Where it is in the torch module, as in ``named_modules``.
+        Name in the torch module, as in ``named_modules``.
     kind : str
-        Its class.
+        Name of its class.
     output_shape : tuple of int or None
-        Of what it gives for one series; None where the network does not call it, or it gives no
-        tensor.
+        Shape of the output for one series. None if the network does not call the layer, or its
+        output is not a tensor.
     n_parameters : int
-        Numbers that training changes.
+        Number of trainable parameters.
     multiply_adds : int
-        For one series, in all its calls.
+        Multiply-adds for one series, in all calls of the layer.
 
     Examples
     --------
@@ -55,27 +55,26 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary:
-    """The layers of a network, their arithmetic, and the memory that training takes.
+    """Layers of a network, their multiply-adds, and the memory of training.
 
-    It prints as a table, and shows as one in a notebook. The ``summary`` methods of estimators make
-    it.
+    The ``summary`` methods of estimators return it. It prints as a table, also in notebooks.
 
     Parameters
     ----------
     estimator : str
         Name of the class.
     n_channels, n_timepoints : int
-        Shape of the series; of the longest, where they differ in length.
+        Shape of the longest series.
     layers : tuple of Layer
-        In the order of the torch module's ``named_modules``. Layers that only hold others are left
-        out. The figures are each layer's own, so they sum to those of the network.
+        Layers in the order of ``named_modules``, without modules that only contain other layers.
+        The figures of a layer exclude the layers inside it, so they sum to those of the network.
     batch_size : int or None
-        Series in a training step; None where the head is solved in one step.
+        Number of series in a training step. None for networks with a ridge head, which is solved
+        in one step.
     memory : dict of str to int
-        Bytes by what they are for. In a training step of `batch_size` series: weights, their
-        gradients, the optimiser's state, and activations kept for the backward pass. Temporary
-        layer outputs need additional memory. Where the head is solved in one step: weights, and the
-        features of each training series.
+        Bytes by purpose. In a training step of `batch_size` series: weights, their gradients, the
+        optimiser's state, and activations kept for the backward pass. Temporary layer outputs need
+        additional memory. With a ridge head: weights, and the features of each training series.
 
     Examples
     --------
@@ -94,12 +93,12 @@ class Summary:
 
     @property
     def n_parameters(self) -> int:
-        """Numbers that training changes."""
+        """Number of trainable parameters."""
         return sum(layer.n_parameters for layer in self.layers)
 
     @property
     def multiply_adds(self) -> int:
-        """Of one series in one forward pass; a training step has about three times as many."""
+        """Multiply-adds for one series in one forward pass; training takes about three times."""
         return sum(layer.multiply_adds for layer in self.layers)
 
     def __str__(self):
@@ -140,35 +139,35 @@ class Summary:
                 f"({each}).",
             ]
         return [
-            "Parameters are those that training changes. Multiply-adds are those of convolutions,",
+            "Only trainable parameters count. Multiply-adds are those of convolutions,",
             "recurrent layers and matrix products, for one series in one forward pass.",
             *memory,
         ]
 
 
 def cells(layer):
-    """A layer as a row of the table."""
+    """Return the row of a layer in the table."""
     shape = "" if layer.output_shape is None else str(layer.output_shape)
     figures = (f"{n:,}" if n else "" for n in (layer.n_parameters, layer.multiply_adds))
     return (layer.name or "(root)", layer.kind, shape, *figures)
 
 
 def aligned(text, width, head):
-    """The text of a cell, numbers to the right."""
+    """Return the text of a cell, with numbers aligned to the right."""
     return text.rjust(width) if head in HEADS[3:] else text.ljust(width)
 
 
 def in_words(n_bytes):
-    """Bytes as kB or MB."""
+    """Return a number of bytes in kB or MB."""
     return f"{n_bytes / 1e3:,.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:,.1f} MB"
 
 
 def flops_of_lstm(x, weight_ih, weight_hh, *others, out_val=None, **options):
-    """Of one LSTM layer over a sequence, x (T, B, D): the products with both weight matrices."""
+    """Return the FLOPs of one LSTM layer on x (T, B, D): products with both weight matrices."""
     return 2 * x.shape[0] * x.shape[1] * (weight_ih.numel() + weight_hh.numel())
 
 
-#: torch's formulas, and those of kernels of the CPU that it lacks.
+#: FLOP formulas of torch, and formulas of CPU kernels that torch lacks.
 FORMULAS: dict[Any, Any] = {
     **flop_registry,
     torch.ops.aten.mkldnn_rnn_layer: flops_of_lstm,
@@ -177,9 +176,9 @@ FORMULAS: dict[Any, Any] = {
 
 
 class Arithmetic(TorchDispatchMode):
-    """Counts the multiply-adds of each of the modules that run inside.
+    """Counts the multiply-adds of each module that runs inside.
 
-    Unlike torch's own counter it does not import torch's decompositions, which takes seconds.
+    Unlike torch's own counter, it does not import torch's decompositions, which takes seconds.
     """
 
     def __init__(self):
@@ -197,7 +196,7 @@ class Arithmetic(TorchDispatchMode):
 
 
 def layers_of(network, inputs):
-    """The layers of a network, from one call with a batch."""
+    """Return the layers of a network, found by calling it with one batch."""
     arithmetic, shapes = Arithmetic(), {}
 
     def leave(module, args, out):
@@ -233,9 +232,9 @@ def n_trained(parameters):
 
 
 def kept_for_backward(network, inputs):
-    """Bytes that a forward pass keeps for the backward pass, beside the network's own tensors."""
+    """Return the bytes that a forward pass keeps for the backward pass, without the weights."""
     own = {tensor.untyped_storage().data_ptr() for tensor in tensors_of(network)}
-    kept = {}  # the storages themselves, so that no other comes to lie where one was
+    kept = {}  # holds the storages, so that no address is used twice
 
     def keep(tensor):
         storage = tensor.untyped_storage()
@@ -253,12 +252,12 @@ def tensors_of(network):
 
 
 def size_of(tensors):
-    """Their bytes."""
+    """Return the bytes of tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def memory_of_step(network, net, zeros):
-    """Bytes that a training step takes, by what they are for."""
+    """Return the bytes of a training step, by purpose."""
     with torch.autocast("cpu", dtype=net.autocast or torch.bfloat16, enabled=bool(net.autocast)):
         two, three = (kept_for_backward(network, zeros(n)) for n in (2, 3))
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -277,7 +276,7 @@ def memory_of_step(network, net, zeros):
 
 @torch_defaults()
 def summary_of(net, name, n_channels, n_timepoints, *, unequal_length):
-    """The summary of a skorch net whose estimator has that name; the net stays as it is."""
+    """Return the summary of a skorch net, without changing it; `name` is its estimator's class."""
     network = copy.deepcopy(net.module_).cpu()
     fixed = network.network if isinstance(network, Reading) else network
 

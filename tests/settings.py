@@ -102,6 +102,9 @@ DOCSTRING_CHECKS = {
     "GL07": "the sections in numpydoc's order",
 }
 
+#: Pages whose code does not run in the tests, and why.
+PAGES_THAT_CANNOT_RUN = {"docs/studies.md": "starts jobs of Slurm"}
+
 #: Methods without a docstring of their own, and where they are documented.
 DOCUMENTED_ELSEWHERE = {
     "forward": 'Of a network: the class tells what goes in and what comes out, under "Shape:".',

@@ -235,4 +235,4 @@ def test_nothing_imports_aeon_unasked():
     done = run_python(source)
     assert done.returncode != 0
     assert "ModuleNotFoundError: to_aeon needs aeon" in done.stderr
-    assert 'pip install "skts[aeon]"' in done.stderr
+    assert '-e ".[aeon]"' in done.stderr

@@ -44,17 +44,17 @@ class TestRun:
         with pytest.raises(ValueError, match="n_cells is given twice"):
             grid_of(["n_cells=8", "n_cells=64"])
         for wrong in ("(8,16", "A,,B", "A)"):
-            with pytest.raises(ValueError, match="all brackets closed"):
+            with pytest.raises(ValueError, match="with closed brackets"):
                 split_outside_brackets(wrong)
         write_archive(tmp_path, "missing")
-        with pytest.raises(ValueError, match="there are no data sets A, B: they are not in"):
+        with pytest.raises(ValueError, match="data sets not found in .*: A, B"):
             datasets_of("A,B,Odd", tmp_path)
-        with pytest.raises(ValueError, match="there are no data sets GunPiont: they are nowhere"):
+        with pytest.raises(ValueError, match="not found: GunPiont. Did you mean .*GunPoint"):
             datasets_of("GunPoint,GunPiont", None)
         (tmp_path / "empty").mkdir()
         (tmp_path / "names").touch()
         for text in ("all", ",", f"@{tmp_path / 'names'}"):
-            with pytest.raises(ValueError, match="names no data set"):
+            with pytest.raises(ValueError, match="no data set in"):
                 datasets_of(text, tmp_path / "empty")
 
     @pytest.mark.full
@@ -69,7 +69,7 @@ class TestRun:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            (["--device", "cuda:99"], "device='cuda:99' was asked for, but torch sees"),
+            (["--device", "cuda:99"], "device='cuda:99' is not available: torch sees"),
             (["--device", "gpu"], "device must be 'auto', 'cpu', 'cuda' or 'cuda:N', got 'gpu'"),
             (["--n-jobs", "0"], "n_jobs must be at least 1"),
             (
@@ -78,8 +78,11 @@ class TestRun:
             ),
             (["--seeds", "-1"], "seeds must be at least 1"),
             (["--resamples", "-1"], "seeds must be at least 1, resamples not negative"),
-            (["--datasets", "GunPiont"], "there are no data sets GunPiont: .*; there is GunPoint"),
-            (["--datasets", "Tecator"], "Tecator is no classification set: .*@targetLabel true"),
+            (["--datasets", "GunPiont"], "data sets not found: GunPiont. Did you mean .*GunPoint"),
+            (
+                ["--datasets", "Tecator"],
+                "Tecator is not a classification data set: .*@targetLabel true",
+            ),
             (["--datasets", "@no-such-file"], ".*No such file or directory: 'no-such-file'"),
             (["--datasets", "@"], ".*Is a directory"),
             (["--archive", "no-such-folder"], "no such folder: no-such-folder"),
@@ -89,8 +92,8 @@ class TestRun:
             (["--set", "max_epochs"], "an option must be name=value"),
             (["--grid", "nothing=1,2"], ".* has an option 'nothing'"),
             (["--select", "lr"], "select needs values in the grid"),
-            (["--out", "FILE"], "the results need a folder, but .*FILE is none"),
-            (["--out", "FILE/out"], "the results need a folder, but .*FILE is none"),
+            (["--out", "FILE"], "the results need a folder, but .*FILE is not one"),
+            (["--out", "FILE/out"], "the results need a folder, but .*FILE is not one"),
         ],
     )
     @pytest.mark.parametrize("dry", [["--dry-run"], []])
@@ -109,7 +112,7 @@ class TestRun:
         names = datasets_of("all", None)
         assert not {"Tecator", "Covid3Month", "Airline"} & set(names)
         assert capsys.readouterr().err == (
-            "left out, as they have no classes: Covid3Month, Tecator\n"
+            "left out, because they have no classes: Covid3Month, Tecator\n"
         )
 
     def test_a_mistake_is_told_in_a_line(self, tmp_path):
@@ -163,7 +166,7 @@ class TestClassify:
         file.write_text("\n".join(file.read_text().splitlines()[:7]))
         done = bench(tmp_path / "out", *words, command="classify")
         assert done.returncode == 2
-        assert "the results are of other data than what is now Odd" in done.stderr
+        assert "the data changed since the results were made: Odd" in done.stderr
 
     @pytest.mark.full
     def test_a_failure_stays_one(self, tmp_path):
@@ -176,7 +179,9 @@ class TestClassify:
 
     @pytest.mark.full
     def test_no_such_folder(self, tmp_path):
-        with pytest.raises(ValueError, match="Tecator is no classification set: .*@targetLabel"):
+        with pytest.raises(
+            ValueError, match="Tecator is not a classification data set: .*@targetLabel"
+        ):
             own_datasets(Path(sktime.__file__).parent / "datasets" / "data" / "Tecator")
         for folder in (tmp_path, tmp_path / "absent"):
             done = bench(tmp_path / "out", str(folder), "--estimators", "FCN", command="classify")

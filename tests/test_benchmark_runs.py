@@ -82,15 +82,15 @@ class TestPlan:
             ({"search": 0}, "search must be at least 1 draw, got 0"),
             (
                 {"search": 3, "grid": {"n_cells": [8]}, "select": ["n_cells"]},
-                r"searches at random or selects from a grid, got both for \['n_cells'\]",
+                r"search and select cannot be combined, got both for \['n_cells'\]",
             ),
             ({"fixed": {"cells": 3}}, "none of LSTMFCNClassifier has an option 'cells'"),
             ({"fixed": {"n_cells": 0}}, "n_cells of LSTMFCNClassifier must be an integer"),
             ({"grid": {"n_cells": [8, 0]}}, "n_cells of LSTMFCNClassifier must be an integer"),
             ({"fixed": {"lr": 1.0}, "grid": {"lr": [1.0]}}, r"but \['lr'\] are both"),
             ({"select": ["lr"]}, r"got none for \['lr'\]"),
-            ({"grid": {"random_state": [1, 2]}}, "random_state is no option of a plan"),
-            ({"fixed": {"device": "cpu"}}, "device is no option of a plan"),
+            ({"grid": {"random_state": [1, 2]}}, "random_state is not an option of a plan"),
+            ({"fixed": {"device": "cpu"}}, "device is not an option of a plan"),
             ({"seeds": 0}, "seeds must be at least 1"),
             ({"fixed": {"class_weight": {1: 1.0, "a": 2.0}}}, "class_weight must be of numbers"),
             ({"resamples": [-1]}, "resamples not negative"),
@@ -118,8 +118,8 @@ class TestPlan:
         [
             ("Nothing", "an estimator must be one of"),
             ("SeedEnsemble", "an estimator must be one of"),
-            ("sktime:Nope", "names no estimator"),
-            ("sktime:import os", "names no estimator"),
+            ("sktime:Nope", "is not an estimator"),
+            ("sktime:import os", "is not an estimator"),
             ("sktime:NaiveForecaster", "must be a classifier, got NaiveForecaster"),
             ("sktime:LogisticRegression", "must be a classifier, got LogisticRegression"),
             ("sktime:RocketClassifier(random_state=3)", "comes from the seeds of the study"),
@@ -288,7 +288,7 @@ class TestStore:
         assert len(run_study(small_runs(1), tmp_path, device="cpu").rows()) == 1
 
     def test_a_device_that_is_not_there(self, tmp_path):
-        with pytest.raises(ValueError, match="device='cuda:99' was asked for"):
+        with pytest.raises(ValueError, match="device='cuda:99' is not available"):
             run_study(small_runs(1), tmp_path, device="cuda:99")
         assert not (tmp_path / "rows.jsonl").exists()
 

@@ -316,7 +316,7 @@ class TestRefused:
     def test_members_of_an_ensemble_without_a_seed(self, nested, tmp_path):
         member = small(skts.FCNClassifier, checkpoint_dir=tmp_path, random_state=None)
         member = make_pipeline(member) if nested else member
-        with pytest.raises(ValueError, match="random_state of its estimator must be an int"):
+        with pytest.raises(ValueError, match="random_state of the estimator must be an int"):
             skts.SeedEnsembleClassifier(member).fit(X, Y)
 
     def test_callbacks(self, tmp_path):

@@ -119,7 +119,9 @@ def test_the_plain_module_refuses_what_it_cannot_be(network, options, message):
 
 def test_three_convolutions_want_three_kernels():
     X, y = np.zeros((4, 30)), [0, 1, 0, 1]
-    with pytest.raises(ValueError, match=r"3 for filters=\(8, 8, 8\), got \(6, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"3 entries, as many as filters=\(8, 8, 8\), got \(6, 3\)"
+    ):
         small(CNNClassifier, filters=(8, 8, 8)).fit(X, y)
     clf = small(CNNClassifier, filters=(8, 8, 8), kernel_sizes=(5, 3, 3), max_epochs=1)
     assert clf.fit(X, y).predict(X).shape == (4,)

@@ -81,7 +81,7 @@ def test_what_is_masked_is_missing_in_predict_too():
 def test_a_masked_target_or_weight_is_refused(cls, name):
     given = {"y": LABELS, "sample_weight": np.ones(12)}
     masked = given | {name: np.ma.array(given[name], mask=np.arange(12) == 7)}
-    with pytest.raises(ValueError, match=f"{name} must have a value .* masked one for series 7"):
+    with pytest.raises(ValueError, match=f"{name} must have a value .* series 7 is masked"):
         cls().fit(FLAT, **masked)
     small(cls, max_epochs=1).fit(FLAT, **{k: np.ma.array(v) for k, v in given.items()})
 
@@ -126,7 +126,7 @@ class TestAxesTheWrongWayRound:
         clf.partial_fit(X, LABELS)
         (warning,) = warned
         assert warning.filename == __file__
-        remedies = r"pass (X\.transpose\(.*?\)), or (np\.swapaxes\(.*?\)) where"
+        remedies = r"pass (X\.transpose\(.*?\)), or (np\.swapaxes\(.*?\)) if"
         remedies = re.search(remedies, str(warning.message))
         for remedy in remedies.groups()[kind in ("list", "lists", "tensor") :]:
             np.testing.assert_array_equal(read(eval(remedy))[0], read(FLAT)[0])
@@ -150,7 +150,7 @@ class TestAxesTheWrongWayRound:
             read([x.T for x in RAGGED])
 
     def test_of_a_table(self):
-        with pytest.raises(ValueError, match=r"samples: \[9, 12\].*the series, pass X.T"):
+        with pytest.raises(ValueError, match=r"samples: \[9, 12\].*are series, pass X.T"):
             LSTMFCNClassifier().fit(FLAT.T, LABELS)
 
 

@@ -53,16 +53,18 @@ def test_a_series_shorter_than_the_convolutions_need_is_refused():
     rng = np.random.default_rng(0)
     series = [rng.normal(size=n) for n in (9, 8, 4, 7)]
     clf = small(ConvLSTMClassifier, max_epochs=1, **STACKED)
-    message = r"at least 5 time points, series 2 of X has 4.*smaller kernel_sizes"
+    message = r"at least 5 time points, but series 2 of X has 4.*smaller kernel_sizes"
     with pytest.raises(ValueError, match=message):
         clf.fit(series, [0, 1, 0, 1])
     series[2] = rng.normal(size=5)
     clf.fit(series, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match=r"at least 5 time points, series 0 of X has 3"):
+    with pytest.raises(ValueError, match=r"at least 5 time points, but series 0 of X has 3"):
         clf.predict(rng.normal(size=(2, 1, 3)))
     assert clf.predict(rng.normal(size=(2, 1, 30))).shape == (2,)
 
 
 def test_each_convolution_wants_its_kernel():
-    with pytest.raises(ValueError, match=r"2 for conv_channels=\(32, 64\), got \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"2 entries, as many as conv_channels=\(32, 64\), got \(3,\)"
+    ):
         ConvLSTM(1, 10, 2, conv_channels=(32, 64))

@@ -104,7 +104,9 @@ class TestDevice:
             clf = fitted(skts.LSTMClassifier, device="cuda:1")
             expected, pickled = clf.predict_proba(X), pickle.dumps(clf)
         with pretended_cuda(1):
-            with pytest.warns(RuntimeWarning, match="lay on cuda:1, torch sees 1 CUDA.*to cuda:0"):
+            with pytest.warns(
+                RuntimeWarning, match="was on cuda:1, but torch sees 1 CUDA.*to cuda:0"
+            ):
                 again = pickle.loads(pickled)
             np.testing.assert_array_equal(again.predict_proba(X), expected)
 

@@ -231,7 +231,7 @@ MUTATIONS = {
     ),
     "a loss that is read": (
         [(SeriesNet, "get_loss", read_at_once)],
-        (RuntimeWarning, "goes on without a CUDA graph.*not permitted.*_local_scalar_dense"),
+        (RuntimeWarning, "continues without a CUDA graph.*not permitted.*_local_scalar_dense"),
     ),
     "a mask on the CPU": (
         [(convolution, "padding_mask", mask_on_the_cpu)],

@@ -85,7 +85,7 @@ def write(folder, suffix, train, test=None):
         ("1\t0.5\tinf\n", "line 1: a value must be finite"),
         ("1\t0.5\t2\nJä\t3\t4\n".encode("latin-1"), "line 2: text must be in UTF-8, got b'J"),
         ("1\t0.5\t2\n".encode("utf-16"), "line 1: text must be in UTF-8"),
-        ("1\t0.5\t2\n2\t3\n", "line 2: there must be 3 columns, as in line 1, got 2; .*padded"),
+        ("1\t0.5\t2\n2\t3\n", "line 2: there must be 3 columns, as in line 1, got 2. Pad"),
         ("1\t0.5\t2\n2\t3\t4\t5\n", "line 2: there must be 3 columns, as in line 1, got 4"),
         ("1\t0.5\t2\n\t3\t4\n", "line 2: a label must not be missing"),
         ("1\t0.5\t2\nNaN\t3\t4\n", "line 2: a label must not be missing"),
@@ -94,8 +94,8 @@ def write(folder, suffix, train, test=None):
         ("\n \n", "TRAIN.tsv must hold .* got an empty file"),
         ("1\n2\n", "line 1: the file must hold a label and tab-separated values"),
         ("1 0.5 2\n", "line 1: the file must hold a label and tab-separated values"),
-        ("1,0.5,2\n", r"line 1: .* \(commas are no tabs\), got '1,0.5,2'"),
-        ("1\tNaN\tNaN\n2\t?\t\n", "must have values, got none but missing ones"),
+        ("1,0.5,2\n", r"line 1: .* \(not commas\), got '1,0.5,2'"),
+        ("1\tNaN\tNaN\n2\t?\t\n", "must have values, but all are missing"),
     ],
 )
 def test_a_malformed_tsv_file_is_named_with_the_line(tmp_path, content, message):
@@ -119,8 +119,8 @@ def test_a_malformed_tsv_file_is_named_with_the_line(tmp_path, content, message)
         (HEADER + "0.5,:a\n", "line 7: value 2 of channel 1 must be a number .*''"),
         (HEADER + "0.5,inf:a\n", "line 7: the values of channel 1 must be finite"),
         (HEADER + "0.5\t2\ta\n", "line 7: there must be 1 channels"),
-        (HEADER, "there must be series behind '@data', got none"),
-        (HEADER.replace("@data\n", "0.5,2:a\n"), "line 6: '@data' must stand ahead of the first"),
+        (HEADER, "there must be series after '@data', got none"),
+        (HEADER.replace("@data\n", "0.5,2:a\n"), "line 6: '@data' must precede the first"),
         (HEADER.replace("@data\n", ""), "there must be '@data' and series, got neither"),
         (HEADER.replace("A b", "A a") + "1:a\n", "line 5: classes must differ in more than case"),
         (HEADER.encode() + b"0.5:\xe4\n", "line 7: text must be in UTF-8"),
@@ -132,7 +132,7 @@ def test_a_malformed_tsv_file_is_named_with_the_line(tmp_path, content, message)
         (HEADER.replace("@univariate true", "") + "1:2:a\n3:a\n", "line 8: there must be 2 chann"),
         (
             HEADER.replace("@univariate true", "") + "1,2:2:a\n",
-            "line 7: .*as many values, got 2, 1",
+            "line 7: .*equal numbers of values, got 2, 1",
         ),
         (HEADER.replace("@univariate true", "") + "1,2:1,2:a\n", "TEST.ts: .* 2 channels.*, got 1"),
         (
@@ -141,16 +141,16 @@ def test_a_malformed_tsv_file_is_named_with_the_line(tmp_path, content, message)
         ),
         (
             HEADER.replace("Stamps false", "stamps true") + "(0,1),(0,2):a\n",
-            "line 7: the times of a series must differ, got '0'",
+            "line 7: the times of a series must be unique, got '0'",
         ),
         (
             HEADER.replace("Stamps false", "stamps true") + "(10,1),(9,2):a\n",
-            "line 7: the times of a series must be in order, got '10, 9'",
+            "line 7: the times of a series must be sorted, got '10, 9'",
         ),
         (
             HEADER.replace("Stamps false", "stamps true")
             + "(2020-01-02 00:00,1),(2020-01-01 00:00,2):a\n",
-            "line 7: the times of a series must be in order",
+            "line 7: the times of a series must be sorted",
         ),
         (HEADER + "1_0:a\n", "line 7: value 1 of channel 1 must be a number .*'1_0'"),
     ],
@@ -195,8 +195,8 @@ class TestWhatHasNoClasses:
                 "@targetLabel true",
                 "TRAIN.ts, line 5: .*'@classLabel true'.*got '@targetLabel true'",
             ),
-            ("@classLabel false", "TRAIN.ts: .*must say '@classLabel true' and its classes"),
-            ("", "TRAIN.ts: .*must say '@classLabel true' and its classes"),
+            ("@classLabel false", "TRAIN.ts: .*must declare '@classLabel true' and its classes"),
+            ("", "TRAIN.ts: .*must declare '@classLabel true' and its classes"),
         ],
     )
     def test_in_an_archive(self, tmp_path, tag, message):

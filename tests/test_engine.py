@@ -452,7 +452,7 @@ class TestCuda:
 
         get_loss = SeriesNet.get_loss
         monkeypatch.setattr(SeriesNet, "get_loss", reading)
-        with pytest.warns(RuntimeWarning, match="goes on without a CUDA graph"):
+        with pytest.warns(RuntimeWarning, match="continues without a CUDA graph"):
             clf = fitted(device="cuda", max_epochs=10)
         assert len(clf.history_) == 10
 

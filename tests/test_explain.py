@@ -315,7 +315,7 @@ class TestMistakes:
     def test_what_is_no_estimator(self):
         ensemble = small(skts.SeedEnsembleClassifier)
         for function in (class_activation_maps, filter_outputs):
-            with pytest.raises(TypeError, match="Of an ensemble take one of its"):
+            with pytest.raises(TypeError, match="Of an ensemble, pass one of estimators_"):
                 function(ensemble, X)
 
     def test_before_fit(self):
@@ -326,11 +326,13 @@ class TestMistakes:
         est = fitted(skts.FCNClassifier)
         with pytest.raises(ValueError, match="classes must be among .*'maybe'"):
             class_activation_maps(est, X, "maybe")
-        with pytest.raises(ValueError, match=r"one label or 24, got an array of shape \(3,\)"):
+        with pytest.raises(
+            ValueError, match=r"one label or 24 labels, got an array of shape \(3,\)"
+        ):
             class_activation_maps(est, X, ["no"] * 3)
         with pytest.raises(ValueError, match="one of the 3 convolutions .* got 3"):
             filter_outputs(est, X, 3)
-        with pytest.raises(ValueError, match="a regressor has no classes"):
+        with pytest.raises(ValueError, match="classes must be None for a regressor"):
             class_activation_maps(fitted(skts.FCNRegressor), X, "no")
         with pytest.raises(ValueError, match="has no convolutions"):
             convolution_filters(fitted(skts.ALSTMClassifier))

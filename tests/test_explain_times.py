@@ -157,7 +157,7 @@ class TestPooled:
         assert attention_times(est, X).tolist() == (2 + 4 * np.arange(N_TIMES // 4)).tolist()
         ax = plot_attention(est, X)
         assert ax.images[0].get_extent() == [0, N_TIMES - 1, N_TIMES - 1, 0]
-        assert (ax.get_xlabel(), ax.get_ylabel()) == ("time point that is looked at", "time point")
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("attended time point", "time point")
 
     @pytest.mark.parametrize("n_channels", [1, 3])
     def test_attention_over_channels_has_no_time_points(self, n_channels):
@@ -263,7 +263,10 @@ class TestOwnNetworks:
         est = of(*UNTOLD[name]()).fit(X, Y)
         assert filter_outputs(est, X, 1).ndim == 3
         for explain in (lambda: filter_times(est, X, 1), lambda: class_activation_maps(est, X)):
-            with pytest.raises(ValueError, match=r"does not tell .* a method time_window\("):
+            with pytest.raises(
+                ValueError,
+                match=r"time points of the steps .* are unknown: .* a method time_window\(",
+            ):
                 explain()
 
     def test_arguments_may_be_named(self):
@@ -283,5 +286,5 @@ class TestOwnNetworks:
         mean = Function(lambda x: x[:, :, ::2].mean(dim=2, keepdim=True))
         est = of(Beside([conv(3, 4), nn.Sequential(conv(3, 1), mean)])).fit(X, Y)
         assert filter_times(est, X).tolist() == (1.5 + np.arange(N_TIMES - 3)).tolist()
-        with pytest.raises(ValueError, match="does not tell"):
+        with pytest.raises(ValueError, match="time points of the steps .* are unknown"):
             class_activation_maps(est, X)

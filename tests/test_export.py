@@ -102,7 +102,7 @@ def is_unrolled(cls):
 def test_series_of_any_length(cls, tmp_path):
     est = fitted(cls, **of_any_length(cls), normalize="series")
     if is_unrolled(cls):
-        with pytest.raises(ValueError, match="cannot be exported for any number of time points"):
+        with pytest.raises(ValueError, match="cannot be exported with dynamic_time=True"):
             skts.export_onnx(est, tmp_path / "est.onnx", dynamic_time=True)
         assert list(tmp_path.iterdir()) == []
         return
@@ -285,7 +285,7 @@ class TestMistakes:
                 Recurrent,
                 "batch_first=True and biases, one direction and tanh.*nonlinearity|got RNN",
             ),
-            (ByState, "reads the state of a recurrent layer cannot be exported"),
+            (ByState, "reads the state of a recurrent layer and cannot be exported"),
         ],
     )
     def test_networks_of_ones_own(self, network, message, tmp_path):
@@ -298,9 +298,11 @@ class TestMistakes:
         assert not (tmp_path / "x").exists()
 
     def test_networks_of_one_length(self, tmp_path):
-        with pytest.raises(ValueError, match="takes series of one length, 24"):
+        with pytest.raises(ValueError, match="inputs of fixed length, 24"):
             skts.export_onnx(fitted(skts.LSTMFCNClassifier), tmp_path / "x", dynamic_time=True)
-        with pytest.raises(ValueError, match="this LSTMALSTMClassifier cannot be exported for any"):
+        with pytest.raises(
+            ValueError, match="this LSTMALSTMClassifier cannot be exported with dynamic_time=True"
+        ):
             exported_program(fitted(skts.LSTMALSTMClassifier), dynamic_time=True)
         assert not (tmp_path / "x").exists()
 
@@ -313,7 +315,9 @@ class TestMistakes:
         ],
     )
     def test_what_is_around_an_estimator(self, make, tmp_path):
-        remedies = "adapter take its estimator_, of a search its best_estimator_, of a pipeline the"
+        remedies = (
+            "adapter, pass estimator_; of a search, pass best_estimator_; of a pipeline, pass"
+        )
         with pytest.raises(TypeError, match=remedies):
             skts.export_onnx(make(small(skts.FCNClassifier)), tmp_path / "x")
 
@@ -331,9 +335,11 @@ class TestMistakes:
         est = small(skts.FCNClassifier)  # unfitted: places are looked at first
         os.mkfifo(tmp_path / "fifo")
         for name, error in [("fifo", FileExistsError), ("", IsADirectoryError)]:
-            with pytest.raises(error, match="the path of a file is needed"):
+            with pytest.raises(error, match="pass the path of a file"):
                 skts.export_onnx(est, tmp_path / name)
-        with pytest.raises(FileNotFoundError, match="no such folder, make it first: '.*/missing'"):
+        with pytest.raises(
+            FileNotFoundError, match="the folder does not exist, create it first: '.*/missing'"
+        ):
             skts.export_onnx(est, tmp_path / "missing" / "est.onnx")
 
     def test_what_cannot_be_written_whole(self, tmp_path, size_limit):  # noqa: F811 (the fixture)

@@ -88,8 +88,7 @@ class TestUse:
             use(tmp_path)
         assert raised.value.name == package
         assert re.fullmatch(
-            rf"[\w' .]+ needs {package}, which is not installed: "
-            rf'pip install "skts\[{extra}\]", or in a clone of the project: '
+            rf"[\w' .]+ needs {package}, which is not installed. Run in a clone of the project: "
             rf'pip install -c constraints.txt -e "\.\[{extra}\]"',
             str(raised.value),
         )

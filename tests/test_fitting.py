@@ -36,7 +36,7 @@ class TestGoingOn:
         before = clf.predict_proba(X)
         with pytest.raises(ValueError, match="same architecture"):
             clf.set_params(n_cells=4).fit(X, Y)
-        with pytest.raises(ValueError, match="y must hold labels among .*'a', 'b'.*got .*'c'"):
+        with pytest.raises(ValueError, match="labels in y must be among .*'a', 'b'.*got .*'c'"):
             clf.set_params(n_cells=8).fit(X, np.where(Y == "a", "a", "c"))
         np.testing.assert_array_equal(clf.predict_proba(X), before)
 
@@ -77,7 +77,7 @@ class TestGoingOn:
         assert clf.classes_.tolist() == ["a", "b", "c"]
         with pytest.raises(ValueError, match="got .*'d'"):
             clf.partial_fit(X, np.full(40, "d"))
-        with pytest.raises(ValueError, match="those of the first call"):
+        with pytest.raises(ValueError, match="as in the first call"):
             clf.partial_fit(X, Y, classes=["a", "b"])
 
     def test_partial_fit_needs_classes_first(self):

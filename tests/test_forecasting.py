@@ -2,14 +2,11 @@
 
 import inspect
 import pickle
-import re
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 from sktime.benchmarking.forecasting import ForecastingBenchmark
 from sktime.datasets import load_airline, load_longley
 from sktime.forecasting.base import ForecastingHorizon
@@ -168,17 +165,3 @@ class TestInSktime:  # whose own forecasters warn
         y, x = load_longley()
         forecaster = small(max_epochs=30, baseline="linear").fit(y[:-3], X=x[:-3])
         assert np.abs(forecaster.predict([1, 2, 3], X=x[-3:]) / y[-3:] - 1).max() < 0.1
-
-
-@pytest.mark.full
-def test_the_page_on_forecasting_runs():
-    page = Path(__file__).parents[1] / "docs" / "forecasting.md"
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
-    assert len(blocks) > 0
-    fitted = []
-    for block in blocks:
-        names = {}
-        exec(block, names)
-        fitted += [names[name] for name in ("forecaster", "reg") if name in names]
-    plt.close("all")
-    assert len(fitted) == len(blocks)

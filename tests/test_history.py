@@ -1,13 +1,9 @@
 """history_frame: what is known of each epoch, as a table."""
 
-import re
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot as plt
 from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from skorch.history import History
@@ -118,18 +114,6 @@ def test_a_history_of_an_earlier_version_or_none():
     frame = frame_of(history)
     assert frame.to_dict("index") == {1: {"train_loss": 2.0, "duration": 0.5}}
     assert len(frame_of(History())) == 0
-
-
-@pytest.mark.full
-def test_the_guide_runs():
-    text = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    names = {}
-    for block in blocks:
-        if "history_frame" in block:
-            exec(block, names)
-    plt.close("all")
-    assert names["tables"].keys() == {0, 1}
 
 
 def test_what_a_callback_records_keeps_its_name():

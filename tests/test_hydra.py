@@ -153,7 +153,10 @@ class TestRidge:
 
     def test_values_too_large_are_named(self):
         X = np.random.default_rng(0).normal(size=(10, 1, 30)) * 1e38
-        with pytest.raises(ValueError, match="no finite features for 10 series of X, .*normalize"):
+        with pytest.raises(
+            ValueError,
+            match="not finite for 10 series of X; .*normalize",
+        ):
             HydraMiniRocketRegressor(**SMALL).fit(X, np.arange(10.0))
 
     def test_where_memory_runs_out_features_come_by_halves(self, monkeypatch):
@@ -241,7 +244,7 @@ class TestRidge:
 
     def test_one_series_is_too_few(self):
         with pytest.raises(
-            ValueError, match=r"needs at least 2 series of a weight above 0, got 1 sample"
+            ValueError, match=r"needs at least 2 series with a weight above 0, got 1 sample"
         ):
             HydraMiniRocketRegressor(**SMALL).fit(np.ones((1, 20)), [1.0])
 

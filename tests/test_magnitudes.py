@@ -37,5 +37,5 @@ def test_constant_targets(constant):
 def test_beyond_the_largest_number():
     y = np.linspace(0.1, 0.9, len(X)) * np.finfo(float).max
     reg = small(LSTMFCNRegressor, max_epochs=1).fit(X, y)
-    with pytest.raises(ValueError, match=r"predictions go beyond the largest number, 1.8e\+308"):
+    with pytest.raises(ValueError, match=r"predictions exceed the largest number, 1.8e\+308"):
         reg.predict(1e6 * X)

@@ -5,6 +5,7 @@ import inspect
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (for the next import)
 from sklearn.linear_model import LogisticRegression
@@ -97,6 +98,11 @@ def test_steps_and_members_stand_in_front():
 def test_a_space_is_the_callers_own():
     search_space(FCNClassifier())["batch_size"].append(2)
     assert search_space(FCNClassifier())["batch_size"] == [8, 16, 32, 64]
+
+
+def test_optimisers_without_weight_decay_have_none_to_search():
+    assert "weight_decay" in search_space(FCNClassifier(optimizer=torch.optim.SGD))
+    assert "weight_decay" not in search_space(FCNClassifier(optimizer=torch.optim.Rprop))
 
 
 def test_an_option_declared_anew_keeps_its_space_or_has_its_own():

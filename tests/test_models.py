@@ -149,7 +149,10 @@ def test_dropout_acts_on_the_last_hidden_state_alone():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filters": (8, 8, 8), "kernel_sizes": (8, 5)}, "3 for filters=.* got .8, 5."),
+        (
+            {"filters": (8, 8, 8), "kernel_sizes": (8, 5)},
+            "3 entries, as many as filters=.* got .8, 5.",
+        ),
         ({"cell": "lstms"}, "cell must be one of .*'dense'.* got 'lstms'"),
         ({"cell": "dense", "attention": "additive"}, "with attention=.additive., got 'dense'"),
         ({"attention": "bahdanau"}, "attention must be one of .*'multihead'.*got 'bahdanau'"),

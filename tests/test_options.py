@@ -186,7 +186,9 @@ class TestParam:
         assert not accepts(Quoted(), "width", 1)
 
     def test_a_rule_of_another_type(self):
-        with pytest.raises(TypeError, match="of type float does not fit the type int or None"):
+        with pytest.raises(
+            TypeError, match="must be for a member of the type int or None, got a rule for float"
+        ):
             type(
                 "Below",
                 (Params,),
@@ -197,7 +199,7 @@ class TestParam:
             )
 
     def test_a_type_that_tells_too_little(self):
-        with pytest.raises(TypeError, match="the type sequence of int needs a rule"):
+        with pytest.raises(TypeError, match="the type sequence of int has no default rule"):
             type(
                 "Below",
                 (Params,),

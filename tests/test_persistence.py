@@ -334,10 +334,14 @@ class TestWhereItIsWritten:
     @pytest.mark.parametrize(
         ("place", "error", "message"),
         [
-            ("missing/est.skts", FileNotFoundError, r"no such folder, make it first: '.*/missing'"),
-            ("missing/a/est.skts", FileNotFoundError, r"no such folder.*: '.*/missing/a'"),
-            ("file/est.skts", NotADirectoryError, r"is a file, a folder is needed: '.*/file'"),
-            ("lost", FileNotFoundError, r"no such folder, make it first: '.*/gone'"),
+            (
+                "missing/est.skts",
+                FileNotFoundError,
+                r"folder does not exist, create it first: '.*/missing'",
+            ),
+            ("missing/a/est.skts", FileNotFoundError, r"folder does not exist.*: '.*/missing/a'"),
+            ("file/est.skts", NotADirectoryError, r"is a file, pass a folder: '.*/file'"),
+            ("lost", FileNotFoundError, r"folder does not exist, create it first: '.*/gone'"),
             ("x" * 256, OSError, r"File name too long: '.*/x{256}'"),
         ],
     )
@@ -397,7 +401,7 @@ class TestDevice:
     def test_trained_on_cuda_it_loads_on_the_cpu(self, tmp_path):
         est = fitted().set_params(device="cuda:99")
         est.save(tmp_path / "est.skts")
-        with pytest.raises(ValueError, match="device='cuda:99' was asked for"):
+        with pytest.raises(ValueError, match="device='cuda:99' is not available"):
             skts.load(tmp_path / "est.skts")
         again = skts.load(tmp_path / "est.skts", device="cpu")
         assert again.device == "cpu"
@@ -429,7 +433,7 @@ class TestRefusedToSave:
         ],
     )
     def test_what_is_no_estimator_of_ours(self, make, tmp_path):
-        remedies = "Of an adapter save its estimator_; a pipeline of .* or save its best_estimator_"
+        remedies = "Of an adapter, save estimator_; of a search, save best_estimator_. Use skops"
         with pytest.raises(TypeError, match=remedies):
             skts.save(make(small(skts.FCNClassifier)), tmp_path / "est.skts")
 
@@ -472,7 +476,7 @@ class TestRefusedToSave:
         class FCNClassifier(skts.FCNClassifier):
             pass
 
-        with pytest.raises(TypeError, match="is a class of its own, which load would not find"):
+        with pytest.raises(TypeError, match="is not a class of skts, so load would not find it"):
             fitted(FCNClassifier).save(tmp_path / "est.skts")
 
 
@@ -529,36 +533,45 @@ class TestRefusedToLoad:
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            (assigned("format", 3), r"has format 3, this version of skts reads \(1, 2\). It was"),
-            (assigned("format", [1]), r"has format \[1\], this version of skts reads"),
+            (
+                assigned("format", 3),
+                r"has format 3, but this version of skts reads \(1, 2\). It was",
+            ),
+            (assigned("format", [1]), r"has format \[1\], but this version of skts reads"),
             (
                 assigned("versions", "skts", "banana"),
-                "no version of skts that wrote it: 'banana'",
+                "the version of skts that wrote it, got 'banana'",
             ),
-            (assigned("versions", "skts", [3]), r"names no version of skts that wrote it: \[3\]"),
+            (
+                assigned("versions", "skts", [3]),
+                r"does not have the version of skts that wrote it, got \[3\]",
+            ),
             (assigned("versions", {}), "was not written by skts.save"),
             (assigned("estimator", "class", "Nothing"), "no estimator 'Nothing' to load"),
             (assigned("estimator", "class", "load"), "no estimator 'load' to load"),
             (assigned("estimator", "class", "os"), "no estimator 'os' to load"),
             (assigned("estimator", "class", ["FCN"]), r"no estimator \['FCN'\] to load"),
-            (assigned("estimator", "class", "LSTMFCNClassifier"), "are of another architecture"),
+            (assigned("estimator", "class", "LSTMFCNClassifier"), "do not fit the architecture"),
             (assigned("estimator", "class", "FCNRegressor"), "class_weight|do not fit"),
-            (assigned("estimator", []), "expected an estimator by the name of its class"),
+            (assigned("estimator", []), "expected a dict with the class name"),
             (assigned("estimator", "parameters", "lr", -1.0), "lr of FCNClassifier must be"),
             (assigned("estimator", "parameters", "evil", 1), "options of a stored FCNClassifier"),
             (assigned("estimator", "parameters", "optimizer", {"optimizer": "os"}), "cannot read"),
             (assigned("estimator", "parameters", "optimizer", {"call": "f"}), "cannot read"),
             (assigned("estimator", "parameters", "filters", {"tuple": [4, 4, 4]}), "architecture"),
-            (assigned("estimator", "fitted", "fit", 1), "'fit' is no fitted attribute"),
-            (assigned("estimator", "fitted", "__class__", 1), "is no fitted attribute"),
-            (assigned("estimator", "fitted", "history_", 1), "is no fitted attribute"),
-            (assigned("estimator", "fitted", "n_channels_in_", 3), "are of another architecture"),
+            (assigned("estimator", "fitted", "fit", 1), "'fit' is not a fitted attribute"),
+            (assigned("estimator", "fitted", "__class__", 1), "is not a fitted attribute"),
+            (assigned("estimator", "fitted", "history_", 1), "is not a fitted attribute"),
+            (assigned("estimator", "fitted", "n_channels_in_", 3), "do not fit the architecture"),
             (assigned("estimator", "fitted", {}), "was not written by skts.save"),
             (
                 assigned("estimator", "parameters", "filters", {"tuple": [10**12, 4, 4]}),
-                "was not written|another architecture",
+                "was not written|do not fit the architecture",
             ),
-            (assigned("estimator", "fitted", "n_channels_in_", 10**12), "another architecture"),
+            (
+                assigned("estimator", "fitted", "n_channels_in_", 10**12),
+                "do not fit the architecture",
+            ),
             (assigned("estimator", "fitted", "n_channels_in_", -1), "must be an integer above 0"),
             (
                 assigned("estimator", "parameters", "filters", nested(300)),
@@ -606,7 +619,7 @@ class TestRefusedToLoad:
         ):
             fitted().save(path)
             rewritten(path, lambda header: None, tensors)
-            with pytest.raises(ValueError, match="the weights are of another architecture"):
+            with pytest.raises(ValueError, match="the weights do not fit the architecture"):
                 skts.load(path)
 
     @pytest.mark.parametrize("optimizer", [torch.optim.AdamW, torch.optim.LBFGS])
@@ -651,7 +664,7 @@ class TestRefusedToLoad:
             skts.load(path)
 
     def test_another_class(self, path):
-        with pytest.raises(ValueError, match="must hold a FCNRegressor, it holds a FCNClassifier"):
+        with pytest.raises(ValueError, match="must have a FCNRegressor, but has a FCNClassifier"):
             skts.FCNRegressor.load(path)
 
     def test_other_files(self, tmp_path):
@@ -700,7 +713,7 @@ def test_what_a_later_version_wrote(change, message, tmp_path):
         header["versions"]["skts"] = "99.1"
 
     rewritten(tmp_path / "est.skts", by_a_later_version)
-    remedy = rf"written by skts 99.1, this is skts {skts.__version__}: update .*skts==99.1"
+    remedy = rf"written by skts 99.1, but this is skts {skts.__version__}: update .*skts==99.1"
     with pytest.raises(ValueError, match=f"{message}.*{remedy}"):
         skts.load(tmp_path / "est.skts")
 

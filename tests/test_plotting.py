@@ -118,9 +118,9 @@ def test_importance_is_drawn_with_its_spread():
     halves = [np.ptp(piece[:, 0]) / 2 for piece in spread.get_segments()]
     np.testing.assert_allclose(halves, importance().importances_std)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["x", "y"]
-    with pytest.raises(ValueError, match=r"one for each of 2 channels, got \['x'\]"):
+    with pytest.raises(ValueError, match=r"one entry for each of 2 channels, got \['x'\]"):
         plotting.plot_channel_importance(importance(), names=["x"])
-    with pytest.raises(ValueError, match=r"got several: take one of \['accuracy'\]"):
+    with pytest.raises(ValueError, match=r"got several: pass one of \['accuracy'\]"):
         plotting.plot_channel_importance({"accuracy": importance()})
 
 
@@ -129,7 +129,9 @@ def test_a_filter_is_drawn():
     np.testing.assert_allclose(
         ax.get_lines()[1].get_ydata(), filter_outputs(classifier(), X[:1], 1)[0, 3]
     )
-    with pytest.raises(ValueError, match="index must be of one of 16 filters, got 16"):
+    with pytest.raises(
+        ValueError, match="index must be one of the 16 filters, counted from 0, got 16"
+    ):
         plotting.plot_filter(classifier(), X[0], 16, block=1)
 
 
@@ -155,14 +157,16 @@ def test_a_line_of_one_point_is_seen():
 
 
 def test_mistakes():
-    with pytest.raises(ValueError, match="channel must be one of 2, counted from 0, got 3"):
+    with pytest.raises(
+        ValueError, match="channel must be one of the 2 channels, counted from 0, got 3"
+    ):
         plotting.plot_filter(classifier(), X[0], channel=3)
-    with pytest.raises(TypeError, match="of an ensemble take one of its estimators_"):
+    with pytest.raises(TypeError, match="of an ensemble, pass one of estimators_"):
         plotting.plot_learning_curves(small(skts.SeedEnsembleClassifier))
 
 
 def test_more_than_one_series():
-    with pytest.raises(ValueError, match=r"one series, .* got shape \(20, 2, 12\): take X\[0\]"):
+    with pytest.raises(ValueError, match=r"one series, .* got shape \(20, 2, 12\): pass X\[0\]"):
         plotting.plot_class_activation(classifier(), X)
 
 
@@ -171,16 +175,16 @@ OF_SERIES = {
     "plot_filter": plotting.plot_filter,
 }
 MANY = {
-    "a table": (univariate, X[:, 0], r"the 1 channel\(s\) .* got shape \(20, 12\): take X\[0\]"),
-    "a list": (classifier, list(X), r"got a list: take X\[0\]"),
-    "unequal lengths": (univariate, [X[0, 0], X[1, 0, :5]], r"got a list: take X\[0\]"),
+    "a table": (univariate, X[:, 0], r"the 1 channel\(s\) .* got shape \(20, 12\): pass X\[0\]"),
+    "a list": (classifier, list(X), r"got a list: pass X\[0\]"),
+    "unequal lengths": (univariate, [X[0, 0], X[1, 0, :5]], r"got a list: pass X\[0\]"),
     "a panel": (
         classifier,
         convert_to(X, "pd-multiindex", as_scitype="Panel"),
-        r"got shape \(240, 2\): take X\[0\]",
+        r"got shape \(240, 2\): pass X\[0\]",
     ),
     "other channels": (classifier, X[0, :1], r"the 2 channel\(s\) .* got shape \(1, 12\)"),
-    "other axes": (classifier, X[0].T, r"got shape \(12, 2\): .*, x.T where it is \(T, C\)"),
+    "other axes": (classifier, X[0].T, r"got shape \(12, 2\): .*, or x.T if it is \(T, C\)"),
     "text": (classifier, "series", "got a str"),
 }
 
@@ -241,7 +245,7 @@ class TestEmbedding:
     def test_a_reducer(self):
         ax = plotting.plot_embedding(classifier(), X, reducer=KernelPCA(2))
         assert ax.get_xlabel() == "dimension 1"
-        with pytest.raises(ValueError, match="reducer must give 2 columns for 20 series"):
+        with pytest.raises(ValueError, match="reducer must return 2 columns for 20 series"):
             plotting.plot_embedding(classifier(), X, reducer=KernelPCA(3))
 
     def test_what_cannot_be_drawn(self):
@@ -249,7 +253,7 @@ class TestEmbedding:
             plotting.plot_embedding(RidgeClassifier(), X)
         with pytest.raises(ValueError, match="at least 2 series"):
             plotting.plot_embedding(classifier(), X[:1])
-        with pytest.raises(ValueError, match="a value for each series, got 20 without"):
+        with pytest.raises(ValueError, match="y must have no missing values, got 20"):
             plotting.plot_embedding(classifier(), X, np.full(20, None))
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             plotting.plot_embedding(classifier(), X, Y[:-1])
@@ -327,7 +331,7 @@ def test_one_series_of_many():
         )
         assert ax.get_title() == ", ".join(name)
         assert ax.get_ylabel() == "demand"
-    message = r"^series must be one of \[\('a', 'x'\), .*\], as forecast has it, got "
+    message = r"^series must be one of \[\('a', 'x'\), .*\], as in forecast, got "
     for wrong in (None, "a", ("a", "z")):
         with pytest.raises(ValueError, match=message):
             plotting.plot_forecast(forecast, series=wrong)
@@ -336,9 +340,9 @@ def test_one_series_of_many():
     np.testing.assert_array_equal(drawn(ax)["forecast"].get_ydata(), panel.loc["y", "demand"])
     alone = panel.loc[["y"]]  # a panel of one series
     assert plotting.plot_forecast(alone, history=alone).get_title() == "y"
-    with pytest.raises(ValueError, match="None for a single series, as forecast has it, got 'y'"):
+    with pytest.raises(ValueError, match="None for a single series, as in forecast, got 'y'"):
         plotting.plot_forecast(AIRLINE, series="y")
-    with pytest.raises(ValueError, match=r"one of \['y'\], as history has it, got 'x'"):
+    with pytest.raises(ValueError, match=r"one of \['y'\], as in history, got 'x'"):
         plotting.plot_forecast(panel, history=alone, series="x")
 
 
@@ -362,9 +366,13 @@ def test_one_column_of_several():
     (path,) = drawn(ax)["forecast, interval of 80 %"].get_paths()
     np.testing.assert_allclose(path.get_extents().ymax, limits["upper"].max())
     for wrong in (None, "left"):
-        with pytest.raises(ValueError, match=r"column must be one of \['up', 'down'\], those of"):
+        with pytest.raises(
+            ValueError, match=r"column must be one of the columns of .*, \['up', 'down'\], got"
+        ):
             plotting.plot_forecast(forecast, column=wrong)
-    with pytest.raises(ValueError, match=r"one of \['up', 'down'\], those of interval, got None"):
+    with pytest.raises(
+        ValueError, match=r"one of the columns of interval, \['up', 'down'\], got None"
+    ):
         plotting.plot_forecast(forecast["up"], interval=interval)
 
 

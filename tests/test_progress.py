@@ -91,6 +91,13 @@ def test_it_says_that_the_target_is_reached(shown):
     assert behind == [f"stopped: training loss {clf.history_[-1, 'train_loss']:.3g} <= 10"]
 
 
+def test_a_target_reached_by_the_last_epoch_ends_nothing(shown):
+    fitted(target_loss=10.0, **CYCLES | {"max_epochs": 2})
+    ((_, states, behind),) = shown()
+    assert states[-1] == (2, 2)
+    assert behind == []
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -135,7 +135,7 @@ def test_a_network_for_one_length_reads_spectra_of_any():
 class TestMaps:
     def test_are_refused_of_a_spectrum(self):
         clf = small(skts.FCNClassifier, representation="spectrum", max_epochs=1).fit(X, Y)
-        with pytest.raises(ValueError, match="frequencies, not for time points"):
+        with pytest.raises(ValueError, match="frequencies, not time points"):
             explain.class_activation_maps(clf, X[:2])
 
     @pytest.mark.parametrize("name", ["derivative", "cumulative_sum"])

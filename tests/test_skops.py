@@ -101,7 +101,7 @@ def test_what_a_later_version_kept(change, message):
     header["versions"]["skts"] = "99.1"
     change(header)
     again = skts.FCNClassifier()
-    with pytest.raises(ValueError, match=rf"{message}.* written by skts 99.1, this is skts"):
+    with pytest.raises(ValueError, match=rf"{message}.* written by skts 99.1, but this is skts"):
         again.__setstate__(state | {"skts": json.dumps(header)})
 
 
@@ -111,7 +111,7 @@ def test_trained_on_cuda_it_goes_to_the_cpu(cls):
     expected = outputs(est, X)
     for member in [est.estimator, *est.estimators_] if "Seed" in cls.__name__ else [est]:
         member.set_params(device="cuda:99")
-    with pytest.warns(RuntimeWarning, match="cuda:99.*It goes to the CPU"):
+    with pytest.warns(RuntimeWarning, match="cuda:99.*The estimator is loaded to the CPU"):
         again = through_skops(est)
     np.testing.assert_array_equal(outputs(again, X), expected)
 

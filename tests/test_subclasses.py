@@ -184,7 +184,7 @@ class TestEach:
         assert vars(again).keys() == vars(estimator).keys()
         np.testing.assert_array_equal(again.predict(X), estimator.predict(X))
         assert clone(again).fit(X, Y).predict(X).shape == Y.shape
-        with pytest.raises(TypeError, match=f"{cls.__name__} of .* is a class of its own"):
+        with pytest.raises(TypeError, match=f"{cls.__name__} of .* is not a class of skts"):
             save(estimator, tmp_path / "own.skts")
 
     @pytest.mark.parametrize("to_other", [to_sktime, to_aeon])
@@ -222,7 +222,7 @@ def test_an_option_is_documented_with_what_is_known():
     assert lines[place + 1] == "beta : float | None, default=None"
     assert not lines[place + 2].startswith(" ")
     place = lines.index("max_epochs : int, default=350")
-    assert lines[place + 1].startswith("    **Optimisation** (down to `freeze`). Passes over")
+    assert lines[place + 1].startswith("    **Optimisation** (down to `freeze`). Maximum number of")
 
 
 def test_what_a_base_alone_takes_is_no_option():
@@ -255,9 +255,7 @@ def test_forecasters_and_ensembles_too():
 def test_what_a_written_constructor_would_not_see_is_refused(base, declared):
     (name,) = declared
     namespace = declared | {"__annotations__": {name: int}}
-    with pytest.raises(
-        TypeError, match=f"Below declares {name} where that has no effect.*__init__"
-    ):
+    with pytest.raises(TypeError, match=f"Below declares {name} without effect.*__init__"):
         type("Below", (base,), namespace)
 
 

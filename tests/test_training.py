@@ -47,7 +47,7 @@ class TestOptionsAreChecked:
             ("missing", "drop", "one of 'raise', 'interpolate'"),
             ("device", "cuda:01", "'auto', 'cpu', 'cuda' or 'cuda:N'"),
             ("precision", "float16", "one of 'float32', 'bfloat16', 'auto'"),
-            ("checkpoint_dir", 3, "a string that is not empty, a path or None"),
+            ("checkpoint_dir", 3, "a non-empty string, a path or None"),
             ("memory_limit", -1, "an integer of at least 0 or None"),
             ("compile", "yes", "a boolean"),
             ("callbacks", [print], "a sequence of skorch callbacks .* or None"),
@@ -92,9 +92,9 @@ class TestOptionsAreChecked:
         [
             (
                 {"filters": (8, 8)},
-                r"kernel_sizes must have .* 2 for filters=\(8, 8\), got \(8, 5, 3\)",
+                r"kernel_sizes must have 2 entries, as many as filters=\(8, 8\), got \(8, 5, 3\)",
             ),
-            ({"restore_best": "valid_loss"}, "validation_fraction must be .*got None"),
+            ({"restore_best": "valid_loss"}, "set validation_fraction to .*got None"),
             ({"optimizer": torch.optim.LBFGS}, "LBFGS takes no weight decay.*must be 0, got 0.01"),
             (
                 {"class_weight": {"a": 1, "c": 2}},
@@ -106,7 +106,7 @@ class TestOptionsAreChecked:
             ({"class_weight": {"a": np.inf}}, "finite, not negative"),
             (
                 {"class_weight": {"a": 0, "b": 0}},
-                r"weight above 0, got .* for \['a', 'b'",
+                r"weight above 0 for .*, got .* for \['a', 'b'",
             ),
             ({"validation_fraction": 0.01}, "cannot be stratified over 2 classes"),
         ],

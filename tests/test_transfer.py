@@ -140,7 +140,7 @@ class TestInitFrom:
             est, search_space(est), n_iter=2, cv=2, random_state=0, error_score="raise"
         ).fit(X, Y)
         assert source.get_params() == options
-        with pytest.raises(ValueError, match="the estimator in init_from is fitted and stays"):
+        with pytest.raises(ValueError, match="options of the estimator in init_from cannot be set"):
             est.set_params(init_from__lr=1.0)
 
     def test_frozen_by_scikit_learn_it_can_be_searched(self, source, tmp_path):
@@ -217,7 +217,7 @@ class TestFreeze:
         assert clf.set_params(freeze=None).summary().n_parameters > 10 * n_of_head
 
     def test_needs_learnt_weights(self):
-        with pytest.raises(ValueError, match="needs learnt weights: init_from must be a fitted"):
+        with pytest.raises(ValueError, match="needs trained weights: init_from must be a fitted"):
             small(FCNClassifier, freeze="all but head").fit(X, Y)
 
 
@@ -271,7 +271,7 @@ class TestRefused:
         with pytest.raises(TypeError, match="Pointwise"):
             est.save(tmp_path / "est.skts")
         est = from_source(source).fit(X, Y).set_params(init_from=FCNClassifier())
-        with pytest.raises(ValueError, match="init_from must be a fitted estimator of skts itself"):
+        with pytest.raises(ValueError, match="must be a fitted estimator of skts to be saved"):
             est.save(tmp_path / "est.skts")
 
     @pytest.mark.parametrize(
@@ -281,13 +281,13 @@ class TestRefused:
             (
                 lambda: SeedEnsembleClassifier(small(FCNClassifier), n_estimators=1).fit(X, Y),
                 TypeError,
-                "Of an ensemble take one of its estimators_",
+                "Of an ensemble, pass one of estimators_",
             ),
             (lambda: FCNClassifier(), NotFittedError, "pass sklearn.frozen.FrozenEstimator"),
             (
                 lambda: small(LSTMClassifier, max_epochs=1).fit(X, Y),
                 ValueError,
-                "no layer ahead of the output layer has the same name",
+                "no layer before the output layer has the same name",
             ),
             (lambda: "nowhere.skts", FileNotFoundError, "nowhere"),
         ],
@@ -300,7 +300,7 @@ class TestRefused:
 
     def test_a_file_of_another_kind(self, tmp_path):
         small(HydraMiniRocketClassifier).fit(X, Y).save(tmp_path / "hydra.skts")
-        with pytest.raises(ValueError, match="it holds a HydraMiniRocketClassifier"):
+        with pytest.raises(ValueError, match="has a HydraMiniRocketClassifier"):
             from_source(tmp_path / "hydra.skts").fit(X, Y)
 
 

@@ -113,7 +113,7 @@ def test_a_constant_series_normalises_to_zeros(offset):
 
 BAD_X = {
     "nan": (np.where(FLAT > 1, np.nan, FLAT), ValueError, "NaN.*missing='interpolate'"),
-    "inf": (np.where(FLAT > 1, np.inf, FLAT), ValueError, "infinity.*Replace it"),
+    "inf": (np.where(FLAT > 1, np.inf, FLAT), ValueError, "infinity.*Replace the value"),
     "too large": (FLAT * 1e300, ValueError, "float32 contains infinity"),
     "empty": (np.empty((0, 9)), ValueError, "0 sample"),
     "no points": (np.empty((12, 0)), ValueError, "0 feature"),
@@ -177,7 +177,7 @@ def test_bad_series_are_named(X, error, message):
 def test_a_channel_without_any_value_cannot_be_interpolated():
     X = CUBE.copy()
     X[3, 1] = np.nan
-    with pytest.raises(ValueError, match="no value at all in channel 1 of series 3"):
+    with pytest.raises(ValueError, match="all values in channel 1 of series 3 of X are missing"):
         read(X, missing="interpolate")
 
 
@@ -189,10 +189,10 @@ def test_a_channel_without_any_value_cannot_be_interpolated():
         (np.zeros(12), ValueError, "at least 2 classes, got 1 class"),
         (None, ValueError, "requires y to be passed"),
         (np.where(LABELS, np.nan, 1.0), ValueError, "NaN"),
-        (["a", 1] * 6, TypeError, "labels of one kind, got 1 and 'a'"),
-        (["a", np.nan] * 6, TypeError, "labels of one kind, got nan and 'a'"),
-        ([(1, 2), (3,)] * 6, ValueError, "one target for each series, got a list of sequences"),
-        (np.array(["a", True] * 6, dtype=object), TypeError, "labels of one kind, got True and"),
+        (["a", 1] * 6, TypeError, "labels of one type, got 1 and 'a'"),
+        (["a", np.nan] * 6, TypeError, "labels of one type, got nan and 'a'"),
+        ([(1, 2), (3,)] * 6, ValueError, "one target per series, got a list of sequences"),
+        (np.array(["a", True] * 6, dtype=object), TypeError, "labels of one type, got True and"),
         (np.ones((12, 2)), ValueError, "1d array"),
     ],
 )
@@ -243,7 +243,7 @@ def test_predict_before_fit(cls):
 def test_infinity_beside_missing_values_is_named_as_such():
     X = FLAT.copy()
     X[0, :2] = np.nan, np.inf
-    with pytest.raises(ValueError, match="infinity.*at time point 1. Replace it"):
+    with pytest.raises(ValueError, match="infinity.*at time point 1. Replace the value"):
         read(X, missing="interpolate")
 
 
@@ -252,7 +252,7 @@ def test_a_prediction_that_is_no_number_is_an_error(cls):
     est = small(cls, max_epochs=1).fit(FLAT, LABELS)
     X = FLAT.copy()
     X[3] = 3e38
-    with pytest.raises(ValueError, match="1 series of X, the first of them series 3.*normalize"):
+    with pytest.raises(ValueError, match="1 series of X; the first is series 3.*normalize"):
         est.predict(X)
 
 
@@ -283,7 +283,7 @@ class TestShapeAtPredict:
         clf = small(LSTMFCNClassifier, max_epochs=1).fit(CUBE, LABELS)
         with pytest.raises(ValueError, match="2 channel.*X has 1"):
             clf.predict(CUBE[:, :1])
-        with pytest.raises(ValueError, match=r"2 channels; a 2-D X.*\(n, 2, 9\)"):
+        with pytest.raises(ValueError, match=r"2 channels; the series in a 2-D X .*\(n, 2, 9\)"):
             clf.predict(FLAT)
 
     def test_a_table_and_a_cube_of_one_channel_are_the_same(self):

@@ -1,4 +1,4 @@
-"""skts estimators in the worlds of sktime and aeon, which are imported only when asked for."""
+"""skts estimators as estimators of sktime and aeon, which are imported only on demand."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ __getattr__, __dir__ = lazy.submodules_of(__name__)
 
 
 def to_sktime(estimator: SeriesEstimator | Ensemble) -> SktimeClassifier | SktimeRegressor:
-    """The same estimator as a classifier or regressor of sktime.
+    """Turn an estimator into a classifier or regressor of sktime.
 
     Parameters
     ----------
     estimator : a skts estimator
-        Its parameters are taken over; what it has learnt is not.
+        The result has its parameters. It is not fitted, even if `estimator` is.
 
     Returns
     -------
     sktime.classification.base.BaseClassifier or sktime.regression.base.BaseRegressor
-        Unfitted, with the parameters of `estimator` as its own; after `fit`, ``estimator_`` is the
-        skts estimator that was trained. Its class is in ``skts.adapters.sktime``, under the name
-        that it has in skts; ``repr`` shows it with the module.
+        Unfitted, with the parameters of `estimator`. After `fit`, ``estimator_`` is the trained
+        skts estimator. The class has the name of the skts class, in ``skts.adapters.sktime``.
 
     Raises
     ------
     TypeError
-        Where `estimator` is no estimator of skts.
+        If `estimator` is not an estimator of skts.
 
     Examples
     --------
@@ -56,28 +55,27 @@ def to_sktime(estimator: SeriesEstimator | Ensemble) -> SktimeClassifier | Sktim
 
 
 def to_aeon(estimator: SeriesEstimator | Ensemble) -> AeonClassifier | AeonRegressor:
-    """The same estimator as a classifier or regressor of aeon, which must be installed.
+    """Turn an estimator into a classifier or regressor of aeon, which must be installed.
 
     Parameters
     ----------
     estimator : a skts estimator
-        Its parameters are taken over; what it has learnt is not.
+        The result has its parameters. It is not fitted, even if `estimator` is.
 
     Returns
     -------
     aeon.classification.BaseClassifier or aeon.regression.BaseRegressor
-        Unfitted, with the parameters of `estimator` as its own; after `fit`, ``estimator_`` is the
-        skts estimator that was trained. Its class is in ``skts.adapters.aeon``, under the name
-        that it has in skts; ``repr`` shows it with the module. Series of unequal length are taken
-        where the network takes any length, as LSTM-FCN does with ``dimension_shuffle=False``:
-        aeon's may be longer in `predict` than they were in `fit`.
+        Unfitted, with the parameters of `estimator`. After `fit`, ``estimator_`` is the trained
+        skts estimator. The class has the name of the skts class, in ``skts.adapters.aeon``. It
+        takes unequal lengths if the network takes any length, such as LSTM-FCN with
+        ``dimension_shuffle=False``, because aeon allows longer series in `predict` than in `fit`.
 
     Raises
     ------
     TypeError
-        Where `estimator` is no estimator of skts.
+        If `estimator` is not an estimator of skts.
     ModuleNotFoundError
-        Where aeon, which the extra ``aeon`` installs, is not there.
+        If aeon is not installed; the extra ``aeon`` installs it.
 
     Examples
     --------

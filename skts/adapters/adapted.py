@@ -1,7 +1,7 @@
-"""What the adapters share: a class of another library for each skts estimator, made on demand.
+"""Adapter classes: a class of another library for each skts estimator, created on demand.
 
-The class has the parameters of the skts estimator as its own, so that tags, random states, class
-weights and tuners of that library work as with its other estimators.
+The class has the parameters of the skts estimator, so that tags, random states, class weights and
+tuners of the library work as with its other estimators.
 """
 
 import importlib
@@ -22,10 +22,10 @@ from skts.persistence.storable import without_frozen
 
 
 class Adapted:
-    """Mixin of the classes made below: trains and asks the skts estimator."""
+    """Mixin of adapter classes: fits the skts estimator and predicts with it."""
 
     _wrapped: ClassVar[type]
-    #: What an estimator must take for the library to say that it takes series of unequal length.
+    #: Lengths that an estimator must accept for the tag of unequal lengths.
     _unequal_length: ClassVar[tuple] = ("any", "padded")
 
     def _unfitted(self):
@@ -40,14 +40,14 @@ class Adapted:
 
     def set_params(self, **params):
         own = super().get_params(deep=False)
-        if not params.keys() <= own.keys():  # of members
+        if not params.keys() <= own.keys():  # parameters of members
             params = self._unfitted().set_params(**params).get_params(deep=False)
         super().set_params(**params)
         self._tag_capabilities()
         return self
 
     def __repr__(self, *args, **options):
-        # with the module: skts has an estimator of the same name, sktime and aeon may have one
+        # with the module, because skts and perhaps the library have an estimator of the same name
         module = f"{type(self).__module__}."
         return module + super().__repr__(*args, **options).replace("\n", "\n" + " " * len(module))
 
@@ -55,14 +55,14 @@ class Adapted:
         return get_tags(self._unfitted())
 
     def __reduce__(self):
-        # the class of an estimator that is not of skts itself is no attribute of its module
+        # the class of a user's own estimator is not an attribute of its module
         return _blank, (type(self).__module__, self._wrapped), self.__getstate__()
 
     def _fit(self, X, y):
         if self.get_params(deep=False).get("warm_start"):
             raise ValueError(
-                "warm_start must be False, got True: fit forgets what was learnt before. Go on "
-                "with estimator_.fit or estimator_.partial_fit."
+                "warm_start must be False, got True: fit always starts from scratch. Continue a "
+                "training with estimator_.fit or estimator_.partial_fit."
             )
         self.estimator_ = self._unfitted().fit(X, y)
         return self
@@ -77,17 +77,17 @@ def _blank(module, wrapped):
 
 
 class AdaptedClassifier(Adapted):
-    """Mixin of the classifiers."""
+    """Mixin of adapted classifiers."""
 
     def _predict_proba(self, X):
         return self.estimator_.predict_proba(X)
 
 
 def capability_tags(estimator, unequal_length):
-    """What an estimator with its options takes; in the case of an ensemble, what its members do."""
+    """Return the capabilities of an estimator with its options, or those of all members."""
     if isinstance(estimator, Ensemble):
         of_members = [capability_tags(m, unequal_length) for m in estimator._tagged_members()]
-        tags = of_members[0] if of_members else {}  # of an option that `fit` refuses
+        tags = of_members[0] if of_members else {}  # without members, `fit` raises an error
         return {tag: all(of_one[tag] for of_one in of_members) for tag in tags}
     is_ours = isinstance(estimator, SeriesEstimator)
     return {
@@ -101,10 +101,10 @@ def has_parameter(wrapped, name):
 
 
 def adapted_class(wrapped, base, tags, example, **defaults):
-    """The class for `wrapped` on `base`: the name of the one, the module of the other.
+    """Create the class for `wrapped` with the name of `wrapped`, on `base` and in its module.
 
-    In `example`, a doctest, {name} and {options} stand for the class and those of a short training.
-    `defaults` take the place of those in skts.
+    In `example`, a doctest, {name} is the class and {options} are options of a short training.
+    `defaults` replace the defaults in skts.
     """
     example = example.replace("{options}", _options_in_example(wrapped))
     attributes = [("estimator_", "The fitted estimator of skts, with its own attributes.")]
@@ -114,7 +114,7 @@ def adapted_class(wrapped, base, tags, example, **defaults):
     ]
     signature = signature.replace(parameters=parameters)
 
-    # it becomes the method of the class below
+    # becomes the constructor of the class below
     def __init__(self, *args, **options):  # noqa: N807
         given = signature.bind(self, *args, **options)
         given.apply_defaults()
@@ -136,7 +136,7 @@ def adapted_class(wrapped, base, tags, example, **defaults):
 
 
 def wrapped_by_name(name):
-    """The skts estimator of that name, for the ``__getattr__`` of an adapter's module."""
+    """Return the skts estimator of that name, for ``__getattr__`` of adapter modules."""
     found = dict(all_estimators(["classifier", "regressor"]))
     if name not in found:
         raise AttributeError(f"skts has no estimator {name!r}; it has {', '.join(found)}")
@@ -144,14 +144,14 @@ def wrapped_by_name(name):
 
 
 def parameters_of(estimator, function):
-    """Copies of the parameters of an estimator of skts."""
+    """Return copies of the parameters of an estimator of skts."""
     if not isinstance(estimator, (SeriesEstimator, Ensemble)):
         raise TypeError(
             f"{function} takes an estimator of skts, for example LSTMFCNClassifier(), got "
             f"{estimator!r}"
         )
     params = clone(estimator).get_params(deep=False)
-    if isinstance(params.get("init_from"), BaseEstimator):  # clones of these libraries forget it
+    if isinstance(params.get("init_from"), BaseEstimator):  # clones in these libraries unfit it
         params["init_from"] = FrozenEstimator(without_frozen(params["init_from"]))
     return params
 
@@ -171,8 +171,8 @@ def _member_of(wrapped):
 
 
 def small_parameters(wrapped):
-    """Two sets of parameters for the libraries' own checks: trainings of a moment."""
-    accepted = inspect.signature(wrapped).parameters.keys()  # of a constructor of one's own
+    """Return two sets of parameters for the libraries' own checks, with short trainings."""
+    accepted = inspect.signature(wrapped).parameters.keys()  # a user's class may have fewer
     if {"estimator", "estimators"} & accepted:
         member = _member_of(wrapped)
         first, second = (member(**options) for options in small_parameters(member))

@@ -1,6 +1,6 @@
-"""The estimators of skts as aeon's, under their names, made when they are asked for.
+"""The estimators of skts as aeon estimators with the same names, created on demand.
 
-``from skts.adapters.aeon import LSTMFCNClassifier`` gives the class for aeon.
+``from skts.adapters.aeon import LSTMFCNClassifier`` imports the class for aeon.
 """
 
 from functools import cache
@@ -25,14 +25,14 @@ TAGS = {
 
 
 class _Aeon(Adapted):
-    """Mixin of both kinds."""
+    """Mixin of classifiers and regressors."""
 
-    #: aeon's checks predict series longer than those of the training
+    #: without "padded", because aeon's checks predict series longer than the training series
     _unequal_length = ("any",)
 
     def _fit(self, X, y):
         if self.get_tag("capability:multithreading"):
-            self._n_jobs = check_n_jobs(self.n_jobs)  # aeon's estimators have it
+            self._n_jobs = check_n_jobs(self.n_jobs)  # an attribute of aeon's estimators
         return super()._fit(X, y)
 
     @classmethod
@@ -60,7 +60,7 @@ EXAMPLE = """\
 
 @cache
 def class_for(wrapped):
-    """The class of aeon for a class of skts."""
+    """Return the class of aeon for a class of skts."""
     base = _Classifier if issubclass(wrapped, ClassifierMixin) else _Regressor
     tags = TAGS | {"capability:multithreading": has_parameter(wrapped, "n_jobs")}
     return adapted.adapted_class(wrapped, base, tags, EXAMPLE, n_jobs=1)

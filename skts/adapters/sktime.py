@@ -1,6 +1,6 @@
-"""The estimators of skts as sktime's, under their names, made when they are asked for.
+"""The estimators of skts as sktime estimators with the same names, created on demand.
 
-``from skts.adapters.sktime import LSTMFCNClassifier`` gives the class for sktime.
+``from skts.adapters.sktime import LSTMFCNClassifier`` imports the class for sktime.
 """
 
 from functools import cache
@@ -17,7 +17,7 @@ TAGS = {
     "authors": "skts developers",
     "maintainers": "skts developers",
     "python_dependencies": ["torch", "skorch"],
-    # none of these is converted; others are to the first, which can hold series of unequal length
+    # sktime converts other types to the first one, which can hold series of unequal length
     "X_inner_mtype": ["nested_univ", "pd-multiindex", "numpy3D"],
     "y_inner_mtype": "numpy1D",
     "capability:multivariate": True,
@@ -25,10 +25,10 @@ TAGS = {
 
 
 class _Sktime(Adapted):
-    """Mixin of both kinds."""
+    """Mixin of classifiers and regressors."""
 
     def reset(self):
-        # sktime's fit begins with it, and scikit-learn's pipelines hang this on their last step
+        # sktime's fit calls it, and scikit-learn's pipelines set this attribute on their last step
         hung = {k: v for k, v in vars(self).items() if k == "_parent_callback_ctx"}
         super().reset()
         vars(self).update(hung)
@@ -36,12 +36,12 @@ class _Sktime(Adapted):
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Parameters for sktime's own checks.
+        """Return parameters for sktime's own checks.
 
         Parameters
         ----------
         parameter_set : str, default="default"
-            There is one set of them alone.
+            There is only one set.
 
         Returns
         -------
@@ -70,7 +70,7 @@ EXAMPLE = """\
 
 @cache
 def class_for(wrapped):
-    """The class of sktime for a class of skts."""
+    """Return the class of sktime for a class of skts."""
     seeded = has_parameter(wrapped, "random_state")
     tags = TAGS | {
         "capability:random_state": seeded,

@@ -1,4 +1,4 @@
-"""What every estimator does: fit, predict and the fitted attributes, written once."""
+"""Base classes of the estimators: fit, predict and fitted attributes."""
 
 from skts.base.classifier import NetworkClassifier, ProbabilisticClassifier, SeriesClassifier
 from skts.base.estimator import SeriesEstimator

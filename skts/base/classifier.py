@@ -1,4 +1,4 @@
-"""What classifiers do besides."""
+"""Base classes of classifiers."""
 
 from abc import abstractmethod
 from typing import Self
@@ -19,16 +19,16 @@ from skts.training.train import (
 
 
 class ProbabilisticClassifier(ClassifierMixin):
-    """Mixin: what follows from `predict_proba` and `classes_`."""
+    """Mixin of methods that follow from `predict_proba` and `classes_`."""
 
     classes_: np.ndarray
 
     @abstractmethod
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Probability of each class, (n, n_classes)."""
+        """Return the probability of each class, (n, n_classes)."""
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
-        """Natural logarithm of the probability of each class.
+        """Return the natural logarithm of the probability of each class.
 
         Parameters
         ----------
@@ -48,7 +48,7 @@ class ProbabilisticClassifier(ClassifierMixin):
             return np.log(self.predict_proba(X))
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """The most probable label of each series.
+        """Predict the most probable label of each series.
 
         Parameters
         ----------
@@ -68,17 +68,17 @@ class ProbabilisticClassifier(ClassifierMixin):
 
 
 class NetworkClassifier(ProbabilisticClassifier, SeriesEstimator, ClassParams):
-    """Abstract base of the classifiers, however their network is trained."""
+    """Abstract base of the classifiers with one network."""
 
     _fitted_attributes = (("classes_ : ndarray of shape (n_classes,)", "The labels, sorted."),)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Probability of each class.
+        """Predict the probability of each class.
 
         Parameters
         ----------
         X : as in `fit`
-            Series with the channels of the training series and, where the network needs it, their
+            Series with the channels of the training series and, if the network needs it, their
             length.
 
         Returns
@@ -91,7 +91,7 @@ class NetworkClassifier(ProbabilisticClassifier, SeriesEstimator, ClassParams):
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            Where `X` is not as described.
+            If `X` is not as described.
         """
         return self._outputs(X)
 
@@ -107,14 +107,14 @@ class NetworkClassifier(ProbabilisticClassifier, SeriesEstimator, ClassParams):
         if (present == present[0]).all():
             raise ValueError(
                 f"{type(self).__name__} needs series of at least 2 classes, got 1 class: "
-                f"{present[0]!r}"
+                f"{present.tolist()[0]!r}"
             )
 
     def _encoded(self, y):
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(
-                f"y must hold labels among {self.classes_.tolist()}, got {unknown.tolist()}"
+                f"the labels in y must be among {self.classes_.tolist()}, got {unknown.tolist()}"
             )
         return np.searchsorted(self.classes_, y)
 
@@ -131,7 +131,7 @@ class NetworkClassifier(ProbabilisticClassifier, SeriesEstimator, ClassParams):
 
 
 class SeriesClassifier(NetworkClassifier, GradientTrained):
-    """Abstract base of the classifiers whose network is trained by gradient."""
+    """Abstract base of the classifiers whose network is trained by gradient descent."""
 
     _auto_target_loss = 0.1
     _example = """\
@@ -149,14 +149,14 @@ class SeriesClassifier(NetworkClassifier, GradientTrained):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Train for one more epoch, on these series, at the constant learning rate `lr`.
+        """Train for one more epoch on these series, with the constant learning rate `lr`.
 
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`; the weights are taken as they come, not scaled.
+            As in `fit`, but the weights are not scaled.
         classes : array-like of shape (n_classes,), optional
-            All labels that will ever come; required in the first call.
+            All labels, including those of later calls. Required in the first call.
 
         Returns
         -------
@@ -165,7 +165,7 @@ class SeriesClassifier(NetworkClassifier, GradientTrained):
         Raises
         ------
         ValueError
-            As in `fit`, and where an option is set that needs a whole training run:
+            As in `fit`. Also if an option is set that needs a whole training:
             `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds`,
             `checkpoint_dir` or ``class_weight="balanced"``.
         """
@@ -178,16 +178,16 @@ class SeriesClassifier(NetworkClassifier, GradientTrained):
         fitted = "net_" in vars(self)
         if classes is not None:
             if np.ma.is_masked(classes):
-                raise ValueError("classes must hold no masked label: pass classes.compressed()")
+                raise ValueError("classes must not be masked: pass classes.compressed()")
             classes = column_or_1d(classes)
         if not fitted and classes is None:
             raise ValueError(
-                "classes must be passed on the first call to partial_fit: all labels that "
-                "will ever come, got None"
+                "classes must be passed on the first call to partial_fit, with the labels of all "
+                "later calls: got None"
             )
         if fitted and classes is not None and set(classes) != set(self.classes_):
             raise ValueError(
-                f"classes must be {self.classes_.tolist()}, those of the first call, got "
-                f"{classes.tolist()}. Leave classes out, or start with a new estimator."
+                f"classes must be {self.classes_.tolist()}, as in the first call, got "
+                f"{classes.tolist()}. Omit classes, or create a new estimator."
             )
         return self._fit(X, y, sample_weight, one_epoch=True, labels=classes)

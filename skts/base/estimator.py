@@ -1,4 +1,4 @@
-"""What classifiers and regressors share."""
+"""Base class of classifiers and regressors."""
 
 import copy
 import functools
@@ -37,7 +37,7 @@ from skts.training.train import (
 )
 from skts.training.weights import AFRESH, start_from
 
-#: Values in a series whose network is shown in a notebook: for longer ones that would take seconds.
+#: Largest number of values in a series for which a notebook shows the network. More take seconds.
 MOST_SHOWN = 4096
 
 
@@ -51,9 +51,9 @@ class SeriesEstimator(
     BaseEstimator,
     ABC,
 ):
-    """Abstract base: what classifiers and regressors share, however their network is trained."""
+    """Abstract base of the classifiers and regressors with one network."""
 
-    #: Why the network's output has no gradient with respect to the series, where it has none.
+    #: Reason why the network's output has no gradient with respect to the series; empty if it has.
     _no_gradient = ""
     _fitted_attributes: ClassVar[tuple] = (
         (
@@ -64,71 +64,71 @@ class SeriesEstimator(
         ("n_timepoints_in_ : int", "Time points of the longest training series."),
         ("unequal_length_in_ : bool", "Whether the training series differed in length."),
         ("n_features_in_ : int", "``n_channels_in_ * n_timepoints_in_``: the columns of a 2-D X."),
-        ("feature_names_in_ : ndarray of str", "Column names, where X was a frame that has them."),
+        ("feature_names_in_ : ndarray of str", "Column names, if X was a frame with such names."),
         (
             "channel_names_in_ : list",
-            "Channel names, where X was made of frames with a column for each channel.",
+            "Channel names, if X was made of frames with one column per channel.",
         ),
     )
 
     @abstractmethod
     def _network(self, n_channels, n_timepoints, n_outputs):
-        """The untrained torch module for series of this shape."""
+        """Return the untrained torch module for series of this shape."""
 
     def _accepted_lengths(self):
-        """The lengths that the network takes: "any", "padded" up to one length, or one "equal"."""
+        """Return the lengths that the network takes: "any", "padded" (to one length) or "equal"."""
         return "any"
 
     def _min_timepoints(self, n_timepoints):
-        """The shortest series that a network made for `n_timepoints` takes."""
+        """Return the length of the shortest series that a network for `n_timepoints` takes."""
         return 1
 
     @abstractmethod
     def _n_outputs(self):
-        """How many numbers the network gives for a series."""
+        """Return how many numbers the network returns per series."""
 
     @abstractmethod
     def _make_net(self, *args, **kwargs):
-        """The skorch net around a network."""
+        """Return the skorch net around a network."""
 
     @abstractmethod
     def _learn_targets(self, y, weight, labels):
-        """Keep on self what encoding and decoding need; `labels` are all that will ever come."""
+        """Set the attributes for encoding and decoding; `labels` are all possible labels."""
 
     @abstractmethod
     def _encoded(self, y):
-        """The targets as the loss takes them."""
+        """Encode the targets for the loss."""
 
     def _balanced(self, data, valid, seed):
-        """Both parts of the training data after the options that act on classes."""
+        """Apply the options that act on classes to both parts of the training data."""
         return data, valid
 
     @abstractmethod
     def _trained(self, data, previous, one_epoch):
-        """The skorch net trained on checked data; `previous` is the net to go on from, or None."""
+        """Return the skorch net trained on checked data; `previous` is the net to continue from."""
 
     def _start(self, network, previous):
-        """The weights that training of `network` starts from, and those that it freezes."""
+        """Return the initial weights for training `network`, and the frozen ones."""
         return AFRESH
 
     def _net_to_go_on_from(self):
-        """That of the last fit where the options say that `fit` starts from it, else None."""
+        """Return the net that `fit` continues from according to the options, or None."""
 
     def _lengths_read(self):
-        """As `_accepted_lengths`, with the options as they are."""
+        """Return `_accepted_lengths` for the current options."""
         return "any" if self.representation == "spectrum" else self._accepted_lengths()
 
     def _least_timepoints(self):
-        """As `_min_timepoints`, of the fitted shape: all series have as many frequencies."""
+        """Return `_min_timepoints` of the fitted shape. All spectra have the same length."""
         return (
             1 if self.representation == "spectrum" else self._min_timepoints(self.n_timepoints_in_)
         )
 
     def _new_network(self, scaling=None):
-        """The untrained network with what its options put ahead of it.
+        """Return the untrained network, with the input layers that the options add.
 
-        `scaling` is the mean and the deviation of each channel, for ``normalize="channel"``; a
-        network whose weights come from elsewhere needs none.
+        `scaling` is the mean and the standard deviation of each channel, for
+        ``normalize="channel"``. It is not needed if weights are loaded later.
         """
         n_steps = steps_of(self.representation, self.n_timepoints_in_)
         network = self._network(self.n_channels_in_, n_steps, self._n_outputs())
@@ -140,7 +140,7 @@ class SeriesEstimator(
         return Reading(network, read, scaling)
 
     def _network_for(self, data):
-        """Makes the untrained network for this training data."""
+        """Return the untrained network for this training data."""
         scaling = channel_scaling(data) if self.normalize == "channel" else None
         return functools.partial(self._new_network, scaling)
 
@@ -156,13 +156,13 @@ class SeriesEstimator(
         Parameters
         ----------
         X : array-like of shape (n, T) or (n, C, T), or list of n arrays (T_i,) or (C, T_i)
-            Also pandas and polars frames of numbers, and sktime's panel containers.
+            Pandas and polars frames of numbers, and panels of sktime, are also accepted.
         y : array-like of shape (n,)
             Classifiers: labels (strings, booleans or integers) of at least two classes. Regressors:
-            numbers, standardised for training, which `predict` undoes.
+            numbers. They are standardised for training, and `predict` reverses this.
         sample_weight : array-like of shape (n,), optional
-            Weight of each series in the loss; scaled to mean 1 over those trained on, as class
-            weights are. A series of weight 0 is left out.
+            Weight of each series in the loss. Weights are scaled to mean 1 over the training
+            series, like class weights. Series with weight 0 are left out.
 
         Returns
         -------
@@ -171,10 +171,10 @@ class SeriesEstimator(
         Raises
         ------
         ValueError, TypeError
-            Where an option, `X`, `y` or `sample_weight` is not as described; the message names the
-            remedy. An estimator fitted before stays as it was.
+            If an option, `X`, `y` or `sample_weight` is not as described. The message names the
+            remedy. A fitted estimator does not change.
         MemoryError
-            Where memory runs out.
+            If memory runs out.
         """
         return self._fit(X, y, sample_weight)
 
@@ -188,10 +188,10 @@ class SeriesEstimator(
             y = check_targets(self, y, values, numeric=not is_classifier(self))
             weight = check_sample_weight(sample_weight, values)
             if not one_epoch:
-                weight = weight / weight.max()  # the mean of the largest numbers would overflow
+                weight = weight / weight.max()  # prevents overflow in the mean of large weights
             if previous is None:
                 self._learn_targets(y, weight, labels)
-            # a series of weight 0 is one that is not there
+            # leave out series of weight 0
             data = TrainingData(values, lengths, y, weight)
             data = data if weight.all() else data.rows(np.flatnonzero(weight))
             data = data._replace(target=self._encoded(data.target))
@@ -199,15 +199,15 @@ class SeriesEstimator(
         return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """The features of each series: what the last linear layer of the network reads.
+        """Return the features of each series: the input of the network's last linear layer.
 
-        A network can be a step before another estimator in a pipeline. `fit_transform` first trains
-        it with its own output layer.
+        With it, a network can be a step before another estimator in a pipeline. `fit_transform`
+        first trains the network with its own output layer.
 
         Parameters
         ----------
         X : as in `fit`
-            Series with the channels of the training series and, where the network needs it, their
+            Series with the channels of the training series and, if the network needs it, their
             length.
 
         Returns
@@ -220,33 +220,33 @@ class SeriesEstimator(
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            Where `X` is not as described.
+            If `X` is not as described.
         """
         check_is_fitted(self)
         features = self._given_by(self.net_.without_head(), X)
         if features.ndim != 2 or features.shape[1] != self._n_features_out:
             raise TypeError(
-                "the last linear layer of the network must give its output, but without it the "
-                f"network gives an array of shape {features.shape}, not (n, {self._n_features_out})"
+                "the last linear layer of the network must be its output layer, but without it the "
+                f"output has the shape {features.shape}, not (n, {self._n_features_out})"
             )
         return features.astype(np.float64)
 
     @property
     def _n_features_out(self):
-        """How many features `transform` gives; AttributeError where the network has no head."""
+        """Return the number of features; raise AttributeError if the network has no head."""
         return output_layer(self.net_.module_)[1].in_features
 
     def summary(self, X: ArrayLike | None = None, y: ArrayLike | None = None) -> Summary:
         """Summarise the network: layers, shapes, parameters, multiply-adds and memory.
 
-        Nothing is trained, and the estimator stays as it is. Batches of at most three series of
-        zeros go through a copy of the network. Memory is that on the CPU.
+        This does not train and does not change the estimator. Batches of at most three series of
+        zeros pass through a copy of the network. The memory is that of training on the CPU.
 
         Parameters
         ----------
         X, y : as in `fit`, optional
-            The network is the one that `fit` would train on them. Without them it is the fitted
-            one.
+            Summarise the network that `fit` would train on them. Without them, summarise the
+            fitted network.
 
         Returns
         -------
@@ -258,7 +258,7 @@ class SeriesEstimator(
         NotFittedError
             Before `fit`, without `X` and `y`.
         ValueError, TypeError
-            Where an option, `X` or `y` is not as described in `fit`.
+            If an option, `X` or `y` is not as described in `fit`.
 
         Examples
         --------
@@ -272,11 +272,11 @@ class SeriesEstimator(
         if X is None and y is None:
             check_is_fitted(self)
             shaped, net = self, self.net_
-            if "transferred_" in vars(self):  # on a copy, for what it freezes
+            if "transferred_" in vars(self):  # a copy, because start_from freezes weights
                 net = net.copied_for_hooks()
                 start_from(net, self._start(self._new_network, self.net_))
         else:
-            shaped = copy.copy(self)  # callbacks may be what cannot be copied
+            shaped = copy.copy(self)  # shallow, because some callbacks cannot be copied
             shaped._check_options()
             values, _ = check_series(shaped, X, reset=True)
             y = check_targets(shaped, y, values, numeric=not is_classifier(self))
@@ -293,21 +293,21 @@ class SeriesEstimator(
         )
 
     def _html_repr(self):
-        """As scikit-learn shows estimators in a notebook, and the network once it is fitted."""
+        """Return the HTML of scikit-learn and, for a fitted estimator, the network's summary."""
         shown = super()._html_repr()
         if "net_" not in vars(self) or self.n_features_in_ > MOST_SHOWN:
             return shown
         return f"{shown}<details><summary>Network</summary>{self.summary()._repr_html_()}</details>"
 
     def _outputs(self, X):
-        """What the fitted net predicts, (n, n_outputs)."""
+        """Return the outputs of the fitted net, (n, n_outputs)."""
         check_is_fitted(self)
         return self._given_by(self.net_, X)
 
     def _given_by(self, net, X):
-        """What a trained net gives for each series, (n, ...)."""
+        """Return the outputs of a trained net for each series, (n, ...)."""
         values, lengths = check_series(self, X, reset=False)
         with torch_defaults(), out_of_memory_named(self._batch_size()):
             place = {"device": net.device, "memory_limit": self.memory_limit}
             outputs = net.predict_proba(SeriesDataset(values, lengths=lengths, **place))
-        return check_finite(outputs, values.__getitem__, "the network gives no finite number")
+        return check_finite(outputs, values.__getitem__, "the output of the network is not finite")

@@ -1,4 +1,4 @@
-"""Base class of the estimators whose network is trained by gradient."""
+"""Base class of the estimators whose network is trained by gradient descent."""
 
 import copy
 from typing import Any, ClassVar, Self
@@ -16,13 +16,13 @@ from skts.training.weights import AFRESH
 
 
 class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
-    """Abstract base of the estimators whose network is trained by gradient."""
+    """Abstract base of the estimators whose network is trained by gradient descent."""
 
     _fitted_attributes: ClassVar[tuple] = (
         (
             "history_ : skorch.history.History",
-            "Losses, durations and learning rates, epoch by epoch; single batches are not kept. "
-            "`history_frame` gives them as a table.",
+            "Losses, durations and learning rates of each epoch; single batches are not kept. "
+            "`history_frame` returns them as a table.",
         ),
         (
             "transferred_ : dict of two lists of str",
@@ -35,10 +35,10 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         return vars(self).get("net_") if self.warm_start else None
 
     def _trained(self, data, previous, one_epoch, valid=None, n_epochs=None):
-        """As of SeriesEstimator; `valid` takes the place of what the options would hold out."""
+        """As in SeriesEstimator; `valid` replaces the validation split of the options."""
         seed = draw_seed(self.random_state)
         if one_epoch and previous is not None:
-            # another order of the batches in every call
+            # a different order of the batches in each call
             seed = (seed + len(previous.history)) % 2**32
         if valid is None:
             data, valid = hold_out(
@@ -60,12 +60,12 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         )
 
     def _start(self, network, previous):
-        """What is taken from `init_from`, and what is frozen."""
+        """Return the weights taken from `init_from`, and the frozen ones."""
         goes_on_without = previous is not None and "transferred_" not in vars(self)
         if goes_on_without and self.init_from is not None:
             raise ValueError(
-                "training goes on from the last fit, which did not start from init_from. Set "
-                "warm_start=False to fit anew from init_from, or init_from=None and freeze=None"
+                "warm_start=True continues the last fit, which did not start from init_from. Set "
+                "warm_start=False to start from init_from, or init_from=None and freeze=None"
             )
         weights = {}
         if previous is None:
@@ -77,25 +77,25 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         return start_of(self, network, weights, self.transferred_)
 
     def _source(self):
-        """The fitted estimator that `init_from` names."""
+        """Return the fitted estimator in `init_from`, read from its file if it is a path."""
         source = without_frozen(self.init_from)
         if not isinstance(source, BaseEstimator):
             return GradientTrained.load(source, device="cpu")
         if not isinstance(source, GradientTrained):
             raise TypeError(
                 "init_from must be a fitted classifier or regressor of skts that was trained by "
-                f"gradient, or a file of one, got a {type(source).__name__}. Of an ensemble take "
-                "one of its estimators_, of an adapter its estimator_"
+                f"gradient descent, or the path of its file, got a {type(source).__name__}. "
+                "Of an ensemble, pass one of estimators_; of an adapter, pass estimator_"
             )
         check_is_fitted(
             source,
             msg="init_from must be fitted, but this %(name)s is not. If a grid search or a library "
-            "cloned it, pass sklearn.frozen.FrozenEstimator(estimator), or a file of skts.save",
+            "cloned it, pass sklearn.frozen.FrozenEstimator(estimator), or the path of its file",
         )
         return source
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters of this estimator, without those of the estimator in `init_from`.
+        """Return the parameters of this estimator, without those of the estimator in `init_from`.
 
         Parameters
         ----------
@@ -122,12 +122,12 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
         Raises
         ------
         ValueError
-            Where a name is no parameter, or one of the estimator in `init_from`.
+            If a name is not a parameter, or is a parameter of the estimator in `init_from`.
         """
         of_source = [name for name in params if name.startswith("init_from__")]
         if of_source:
             raise ValueError(
-                f"the estimator in init_from is fitted and stays as it is, got {of_source}: set "
+                f"options of the estimator in init_from cannot be set, got {of_source}: set "
                 "options of this estimator, or init_from itself"
             )
         return super().set_params(**params)
@@ -135,6 +135,6 @@ class GradientTrained(HasHistory, SeriesEstimator, SeriesTrainingParams):
     def __sklearn_clone__(self):
         if not isinstance(self.init_from, BaseEstimator):
             return super().__sklearn_clone__()
-        # scikit-learn would clone the fitted estimator, and what it has learnt would be lost
+        # scikit-learn would clone the estimator in init_from, which would then be unfitted
         bare = copy.copy(self).set_params(init_from=None)
         return clone(bare).set_params(init_from=self.init_from)

@@ -1,4 +1,4 @@
-"""What regressors do besides."""
+"""Base classes of regressors."""
 
 import copy
 from typing import ClassVar, Literal, Self
@@ -21,19 +21,19 @@ from skts.training.train import draw_seed
 
 
 class NetworkRegressor(RegressorMixin, SeriesEstimator):
-    """Abstract base of the regressors, however their network is trained."""
+    """Abstract base of the regressors with one network."""
 
     _fitted_attributes: ClassVar[tuple] = (
-        ("target_mean_, target_scale_ : float", "The network learns ``(y - mean) / scale``."),
+        ("target_mean_, target_scale_ : float", "The network predicts ``(y - mean) / scale``."),
     )
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """The number of each series.
+        """Predict the target of each series.
 
         Parameters
         ----------
         X : as in `fit`
-            Series with the channels of the training series and, where the network needs it, their
+            Series with the channels of the training series and, if the network needs it, their
             length.
 
         Returns
@@ -45,7 +45,7 @@ class NetworkRegressor(RegressorMixin, SeriesEstimator):
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            Where `X` is not as described.
+            If `X` is not as described.
         """
         standardised = self._outputs(X)[:, 0].astype(np.float64)
         with np.errstate(over="ignore"):
@@ -53,11 +53,11 @@ class NetworkRegressor(RegressorMixin, SeriesEstimator):
         return check_not_beyond(np.clip(predictions, *self._output_range()), "predictions")
 
     def _output_scale(self):
-        """What the network's output is multiplied with."""
+        """Return the factor that the network's output is multiplied by."""
         return self.target_scale_
 
     def _output_range(self):
-        """The least and the largest prediction."""
+        """Return the smallest and the largest prediction."""
         return -np.inf, np.inf
 
     def _n_outputs(self):
@@ -68,7 +68,7 @@ class NetworkRegressor(RegressorMixin, SeriesEstimator):
 
     def _learn_targets(self, y, weight, labels):
         y, weight = y[weight > 0], weight[weight > 0]
-        peak = np.abs(y).max() or 1.0  # squares of the largest numbers would overflow
+        peak = np.abs(y).max() or 1.0  # prevents overflow in the squares of large targets
         mean = np.average(y / peak, weights=weight)
         variance = np.average((y / peak - mean) ** 2, weights=weight)
         self.target_mean_ = float(mean * peak)
@@ -79,7 +79,7 @@ class NetworkRegressor(RegressorMixin, SeriesEstimator):
 
 
 class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
-    """Abstract base of the regressors whose network is trained by gradient."""
+    """Abstract base of the regressors whose network is trained by gradient descent."""
 
     _fitted_attributes = (
         (
@@ -101,7 +101,7 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
 (67,)"""
 
     def _output_scale(self):
-        shrinkage = vars(self).get("shrinkage_")  # pickles of older versions have none
+        shrinkage = vars(self).get("shrinkage_")  # pickles of earlier versions lack it
         return self.target_scale_ if shrinkage is None else self.target_scale_ * shrinkage
 
     def _output_range(self):
@@ -111,7 +111,7 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
     @classmethod
     def _restored(cls, plain, tensors, device):
         estimator = super()._restored(plain, tensors, device)
-        for name in ("shrinkage_", "target_range_"):  # which files of earlier versions lack
+        for name in ("shrinkage_", "target_range_"):  # files of earlier versions lack them
             vars(estimator).setdefault(name, None)
         check_calibration(estimator.shrinkage_, estimator.target_range_)
         return estimator
@@ -126,7 +126,7 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
         return super()._trained(data, previous, one_epoch, n_epochs=n_epochs)
 
     def _cross_validated(self, data):
-        """The shrinkage, and how many epochs are worth their time; None: all that may be."""
+        """Return the shrinkage, and the number of epochs to train or None for `max_epochs`."""
         folds = held_out_folds(
             len(data.target), self.calibration_folds, draw_seed(self.random_state)
         )
@@ -162,8 +162,8 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
         return is_one_cycle and chooses == (None, None, None)
 
     def _unfitted_copy(self, *, callbacks, label):
-        """The same options and shapes of input, for another training beside that of `fit`."""
-        copied = copy.copy(self)  # callbacks may be what cannot be copied
+        """Return an unfitted copy with the same options and input shapes."""
+        copied = copy.copy(self)  # without callbacks, because some cannot be cloned
         copied = clone(copied.set_params(callbacks=None)).set_params(callbacks=callbacks)
         options = self.get_params(deep=False)
         learnt = {k: v for k, v in vars(self).items() if k not in options and k != "net_"}
@@ -173,13 +173,13 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Train for one more epoch, on these series, at the constant learning rate `lr`.
+        """Train for one more epoch on these series, with the constant learning rate `lr`.
 
         Parameters
         ----------
         X, y, sample_weight
-            As in `fit`; the weights are taken as they come, not scaled. Mean and scale of the
-            target are those of the first call.
+            As in `fit`, but the weights are not scaled. The first call sets the mean and the scale
+            of the target.
 
         Returns
         -------
@@ -188,23 +188,23 @@ class SeriesRegressor(NetworkRegressor, GradientTrained, TargetParams):
         Raises
         ------
         ValueError
-            As in `fit`, and where an option is set that needs a whole training run:
+            As in `fit`. Also if an option is set that needs a whole training:
             `validation_fraction`, `early_stopping_patience`, `restore_best`, `fine_tune_rounds` or
             `checkpoint_dir`.
 
         Notes
         -----
-        The predictions are not calibrated: `calibration_folds` acts in `fit` alone.
+        Predictions are not calibrated: `calibration_folds` acts only in `fit`.
         """
         self._check_partial_fit_options()
         return self._fit(X, y, sample_weight, one_epoch=True)
 
 
 def check_calibration(shrinkage, target_range):
-    """Raise ValueError unless these are a factor from 0 to 1 and two bounds, or both None."""
+    """Raise ValueError unless both are None, or a factor from 0 to 1 and a range."""
     if (shrinkage is None) != (target_range is None):
         raise ValueError(
-            "shrinkage_ and target_range_ must both be given or both be None, got "
+            "shrinkage_ and target_range_ must both be set or both be None, got "
             f"{shrinkage!r} and {target_range!r}"
         )
     if shrinkage is not None and not (isinstance(shrinkage, float) and 0 <= shrinkage <= 1):
@@ -216,6 +216,6 @@ def check_calibration(shrinkage, target_range):
 
 
 def is_range(value):
-    """Whether this is a tuple of two floats, the second not below the first."""
+    """Return whether a value is a tuple of two floats, the lower first."""
     are_floats = isinstance(value, tuple) and [type(v) for v in value] == [float, float]
     return are_floats and value[0] <= value[1]

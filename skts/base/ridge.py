@@ -1,4 +1,4 @@
-"""Base classes of estimators with fixed features and a head of ridge regression."""
+"""Base classes of estimators with fixed features and a ridge regression."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from skts.training.train import draw_seed
 
 
 class RidgeTrained(SeriesEstimator):
-    """Abstract base of the classifiers and the regressors."""
+    """Abstract base of the classifiers and regressors with a ridge head."""
 
     def _trained(self, data, previous, one_epoch):
         seed = draw_seed(self.random_state)
@@ -20,9 +20,9 @@ class RidgeTrained(SeriesEstimator):
         if len(data.target) < 2:
             raise ValueError(
                 f"{type(self).__name__} uses leave-one-out validation: it needs at least 2 series "
-                f"of a weight above 0, got {len(data.target)} sample(s)"
+                f"with a weight above 0, got {len(data.target)} sample(s)"
             )
-        # weights of classes must not count in a loss that is compared with others'
+        # the loss has no class weights, so that it can be compared between estimators
         kept = np.isin(given.chosen, data.chosen)
         net, self.loo_loss_ = train_by_ridge(
             self,
@@ -36,7 +36,7 @@ class RidgeTrained(SeriesEstimator):
 
 
 def each_once(data):
-    """The same training data with weights for repeats, and without series of weight 0."""
+    """Merge repeated series into one with a weight, and drop series of weight 0."""
     order = np.arange(len(data.values))[data.chosen]
     _, first, counts = np.unique(order, return_index=True, return_counts=True)
     data = data.rows(first)
@@ -45,7 +45,7 @@ def each_once(data):
 
 
 class RidgeHeadClassifier(NetworkClassifier, RidgeTrained):
-    """Abstract base of the classifiers of that kind."""
+    """Abstract base of the classifiers with a ridge head."""
 
     _fitted_attributes = (
         ("loo_loss_ : float", "Log loss of the leave-one-out predictions of the training series."),
@@ -61,13 +61,13 @@ class RidgeHeadClassifier(NetworkClassifier, RidgeTrained):
 
 
 class RidgeHeadRegressor(NetworkRegressor, RidgeTrained):
-    """Abstract base of the regressors of that kind."""
+    """Abstract base of the regressors with a ridge head."""
 
     _fitted_attributes = (
         (
             "loo_loss_ : float",
-            "Mean squared error of the leave-one-out predictions, as a part of the variance of "
-            "the targets.",
+            "Mean squared error of the leave-one-out predictions, divided by the variance of the "
+            "targets.",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Estimators with one network in files."""
+"""Storage of estimators with one network."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -17,16 +17,16 @@ from skts.persistence.storable import (
 from skts.training.net import SeriesNet
 from skts.training.stored import plain_training, restored_net
 
-#: Before the names of the optimiser's tensors, which no module can have.
+#: Prefix of the names of the optimiser's tensors.
 OF_OPTIMIZER = "optimizer/"
-#: Before those of the tensors of the estimator in `init_from`.
+#: Prefix of the names of the tensors of the estimator in `init_from`.
 OF_SOURCE = "init_from/"
 
 
 class PersistentNetwork(Persistent):
     """Mixin of estimators with one network.
 
-    They have ``net_``, `_make_net` and `_new_network`, which gives the untrained network.
+    Subclasses have ``net_``, `_make_net` and `_new_network`, which returns the untrained network.
     """
 
     net_: SeriesNet
@@ -42,12 +42,12 @@ class PersistentNetwork(Persistent):
         check_is_fitted(self)
         if input_options(self) != self._input_options:
             raise ValueError(
-                f"in fit the options gave {self._input_options._asdict()}, now they give "
-                f"{input_options(self)._asdict()}: set them back before saving"
+                f"the options of the input were {self._input_options._asdict()} in fit, now they "
+                f"are {input_options(self)._asdict()}: set them back before saving"
             )
         if self.net_.architecture_ != self._architecture():
             raise ValueError(
-                f"the network was made with the options {self.net_.architecture_}, now they are "
+                f"the options of the network were {self.net_.architecture_} in fit, now they are "
                 f"{self._architecture()}: set them back before saving"
             )
         parameters = plain_parameters(self)
@@ -67,7 +67,7 @@ class PersistentNetwork(Persistent):
         tensors = dict(self.net_.module_.state_dict()) | with_prefix(OF_OPTIMIZER, remembered)
         if options - parameters.keys():
             plain["init_from"], of_source = _stored_source(without_frozen(self.init_from))
-            # the members of an ensemble share it, which a file cannot say
+            # members of an ensemble share these tensors; safetensors cannot store shared memory
             of_source = {name: tensor.clone() for name, tensor in of_source.items()}
             tensors |= with_prefix(OF_SOURCE, of_source)
         return plain, tensors
@@ -98,32 +98,33 @@ class PersistentNetwork(Persistent):
 
 
 def _stored_source(source):
-    """What `_stored` gives of the estimator in `init_from`."""
+    """Return the stored form of the estimator in `init_from`."""
     is_known = registered(type(source).__name__) is type(source)
     if not is_known or "net_" not in vars(source):
         raise ValueError(
-            "init_from must be a fitted estimator of skts itself to be saved too, got "
-            f"{source!r}: set_params(init_from=None, freeze=None) ahead of saving leaves it out"
+            f"init_from must be a fitted estimator of skts to be saved, got {source!r}. To leave "
+            "it out, call set_params(init_from=None, freeze=None) before saving"
         )
     return source._stored()
 
 
 def check_shape(n_channels, n_timepoints):
-    """Raise ValueError unless these are two integers above 0."""
+    """Raise ValueError unless both are integers above 0."""
     for name, number in (("n_channels_in_", n_channels), ("n_timepoints_in_", n_timepoints)):
         if type(number) is not int or number < 1:
             raise ValueError(f"{name} must be an integer above 0, got {number!r}")
 
 
 def check_classes(classes):
-    """Raise ValueError unless these are sorted labels of at least two classes."""
+    """Raise ValueError unless `classes` are sorted labels of at least two classes."""
     if np.ndim(classes) != 1 or len(classes) < 2 or not np.array_equal(np.unique(classes), classes):
         raise ValueError(f"classes_ must be two or more sorted labels, got {classes!r}")
 
 
 def check_target_scale(mean, scale):
-    """Raise ValueError unless these are a mean and a standard deviation."""
+    """Raise ValueError unless `mean` is a float and `scale` a float above 0."""
     if not (isinstance(mean, float) and isinstance(scale, float) and scale > 0):
         raise ValueError(
-            f"target_mean_ must be a float, target_scale_ one above 0, got {mean!r} and {scale!r}"
+            f"target_mean_ must be a float and target_scale_ a float above 0, got {mean!r} and "
+            f"{scale!r}"
         )

@@ -1,4 +1,4 @@
-"""What training takes from a network that was trained before."""
+"""Transfer of weights from a trained network."""
 
 import numpy as np
 import torch
@@ -7,19 +7,19 @@ from sklearn.base import is_classifier
 from skts.layers import Reading, output_layer
 from skts.training.weights import Start
 
-#: The name of the network in a module that reads series for it.
+#: Prefix of the names of the network's weights in a `Reading` module.
 OF_READING = "network."
 
 
 def inner(module):
-    """The network itself, and what its weights' names begin with in the module around it."""
+    """Return the network inside a `Reading` module, and the prefix of its weights there."""
     return (module.network, OF_READING) if isinstance(module, Reading) else (module, "")
 
 
 def transferred(estimator, network, source):
-    """What `estimator` takes from the fitted estimator `source`, and its names as a report.
+    """Return the weights that `estimator` copies from the fitted `source`, and `transferred_`.
 
-    `network` makes the untrained module. Raises ValueError where no weight can be taken.
+    `network` makes the untrained module. Raises ValueError if no weight can be copied.
     """
     with torch.device("meta"):
         module, prefix = inner(network())
@@ -39,14 +39,14 @@ def transferred(estimator, network, source):
     if not layers - {output_layer(module)[0]}:
         raise ValueError(
             f"init_from must be an estimator whose network has weights in common with this "
-            f"{type(estimator).__name__}, got a {type(source).__name__}: no layer ahead of the "
+            f"{type(estimator).__name__}, got a {type(source).__name__}: no layer before the "
             "output layer has the same name and weights of the same shapes"
         )
     return {prefix + name: tensor for name, tensor in taken.items()}, report
 
 
 def start_of(estimator, network, weights, report):
-    """The Start with these weights, and with those frozen that the options say."""
+    """Return a Start with `weights` and the names of the weights that the options freeze."""
     if estimator.freeze is None:
         return Start(weights, frozenset())
     with torch.device("meta"):
@@ -58,12 +58,12 @@ def start_of(estimator, network, weights, report):
 
 
 def layer_of(name):
-    """The name of the layer that has a weight of this name."""
+    """Return the name of the layer of a weight."""
     return name.rpartition(".")[0]
 
 
 def shapes_by_layer(network):
-    """Of each layer with weights their shapes, by name."""
+    """Return, for each layer by name, the shapes of its weights by name."""
     shapes = {}
     for name, tensor in network.state_dict().items():
         shapes.setdefault(layer_of(name), {})[name] = tensor.shape
@@ -71,7 +71,7 @@ def shapes_by_layer(network):
 
 
 def gives_the_same(one, other):
-    """Whether both predict the same classes, or both numbers."""
+    """Return whether both are regressors, or classifiers of the same classes."""
     if is_classifier(one) != is_classifier(other):
         return False
     return not is_classifier(one) or np.array_equal(one.classes_, other.classes_)

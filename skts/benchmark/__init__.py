@@ -1,4 +1,4 @@
-"""Studies: many trainings on many data sets, that can be ended and go on."""
+"""Studies: many estimators on many data sets, interruptible and resumable."""
 
 from skts import lazy
 from skts.benchmark.plan import Run, plan_runs

@@ -1,4 +1,4 @@
-"""The classes that the models of a study give to test series, as tables for people."""
+"""Tables of the classes that the models of a study predict for test series."""
 
 import numpy as np
 import pandas as pd
@@ -9,13 +9,13 @@ from skts.persistence.files import replace_file
 def write_class_probabilities(store, runs):
     """Write ``classes/DATASET.csv`` into the store's folder.
 
-    A row for each test series: its label, and of each model the class and its probability.
+    Each test series has a row with its label, and the class and its probability for each model.
 
     Parameters
     ----------
     store : skts.benchmark.store.Store
     runs : list of skts.benchmark.plan.Run
-        Those that failed are left out.
+        Failed runs are left out.
 
     Returns
     -------

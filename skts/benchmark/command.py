@@ -1,4 +1,4 @@
-"""``skts bench``: words of the command line become a study, or what a study says."""
+"""``skts bench``: from arguments of the command line to studies and reports."""
 
 import ast
 import difflib
@@ -17,9 +17,9 @@ from skts.datasets.load import find_missing, list_ucr, sets_in
 
 
 def bench_run(arguments):
-    """Plan a study as the arguments say, and do what of it is not done, or only tell of it.
+    """Plan a study, and run what is not finished; with --dry-run, print its size.
 
-    Gives 1 where runs failed, else 0, for the exit status.
+    Returns the exit status: 1 if runs failed, and 0 otherwise.
     """
     runs = plan_runs(
         datasets_of(arguments.datasets, arguments.archive),
@@ -42,7 +42,7 @@ def bench_run(arguments):
 
 
 def _store_of(arguments):
-    """The store of the results; raises where it cannot be written, or the runs cannot be done."""
+    """Return the store; raise an error if it is not writable or the runs are impossible."""
     check_place(arguments.device, arguments.n_jobs, arguments.scheduler)
     store = Store(arguments.out)
     store.check_folder()
@@ -50,7 +50,7 @@ def _store_of(arguments):
 
 
 def _estimated(left, rows, arguments):
-    """How long the runs take, in words."""
+    """Return the duration of the runs, in words."""
     n_jobs = arguments.n_jobs
     with Progress(left) as progress:
         found = estimate_of(
@@ -76,9 +76,9 @@ def _estimated(left, rows, arguments):
 
 
 def bench_classify(arguments):
-    """Train on the training part of each data set of a folder, and write the classes of the rest.
+    """Train on the training split of each data set of a folder, and write the other classes.
 
-    Gives 1 where runs failed, else 0, for the exit status.
+    Returns the exit status: 1 if runs failed, and 0 otherwise.
     """
     archive, datasets = own_datasets(arguments.folder)
     runs = plan_runs(
@@ -131,7 +131,7 @@ def _done(runs, left, arguments, archive, keep_weights):
 
 
 class Progress:
-    """A bar with the oldest of the current runs on a terminal, else a line for each, on stderr."""
+    """Progress on stderr: a bar with the oldest current run on a terminal, or a line per run."""
 
     def __init__(self, runs):
         self.n_runs, self.n_told = len(runs), 0
@@ -151,7 +151,7 @@ class Progress:
         self._report(row["key"], done, self.n_runs)
 
     def report_timing(self, run, n_timed, found):
-        """Of a run that was timed, one of at most so many."""
+        """Report a timed run."""
         done = "timed" if isinstance(found, Timing) else found
         self.bar.total = n_timed
         self._report(run.key, done, n_timed)
@@ -173,7 +173,7 @@ def datasets_of(text, archive):
     """Names of data sets: "all" of the archive, those in a file "@PATH", or "A,B,C".
 
     Raises ValueError where there are none, or one of them is not found or has no classes. What
-    "all" leaves out for that is told on stderr.
+    "all" leaves out and prints to stderr.
     """
     if text == "all":
         names = _with_classes(archive)
@@ -181,17 +181,17 @@ def datasets_of(text, archive):
         names = Path(text[1:]).read_text().split() if text.startswith("@") else text.split(",")
     names = [name.strip() for name in names if name.strip()]
     if not names:
-        raise ValueError(f"{text!r} names no data set; they are folders NAME with NAME_TRAIN.tsv")
+        raise ValueError(f"no data set in {text!r}: pass names of folders with NAME_TRAIN.tsv")
     if missing := find_missing(names, archive):
         raise ValueError(_why_missing(missing, archive))
     return names
 
 
 def _with_classes(folder):
-    """The names of a folder's classification sets; what else it has is told on stderr."""
+    """Return the classification data sets of a folder; print the others to stderr."""
     found = sets_in(folder)
     if others := [name for name, reason in found.items() if reason is not None]:
-        print(f"left out, as they have no classes: {', '.join(others)}", file=sys.stderr)
+        print(f"left out, because they have no classes: {', '.join(others)}", file=sys.stderr)
     return [name for name, reason in found.items() if reason is None]
 
 
@@ -199,34 +199,34 @@ def _why_missing(missing, archive):
     reasons = sets_in(archive)
     for name in missing:
         if name in reasons:
-            return f"{name} is no classification set: {reasons[name]}"
-    where = "nowhere" if archive is None else f"not in {archive}"
+            return f"{name} is not a classification data set: {reasons[name]}"
+    where = "" if archive is None else f" in {archive}"
     close = {c for name in missing for c in difflib.get_close_matches(name, list_ucr(archive))}
-    hint = f"; there is {', '.join(sorted(close))}" if close else ""
-    return f"there are no data sets {', '.join(missing)}: they are {where}{hint}"
+    hint = f". Did you mean {' or '.join(sorted(close))}?" if close else ""
+    return f"data sets not found{where}: {', '.join(missing)}{hint}"
 
 
 def own_datasets(folder):
-    """The archive, and the names of data sets, that a folder is or is of.
+    """Return the archive and the data sets of a folder of data sets, or of one data set.
 
     Raises
     ------
     FileNotFoundError
-        Where it is neither a data set's folder, NAME with NAME_TRAIN.tsv (or .ts) and the same of
-        TEST, nor one of such folders.
+        If the folder is neither a data set (NAME with NAME_TRAIN.tsv and NAME_TEST.tsv, or .ts)
+        nor a folder of data sets.
     ValueError
-        Where it is the folder of a data set without classes.
+        If the data set has no classes.
     """
     folder = Path(folder).resolve()
     name = folder.name
     if files := files_of(folder.parent, name):
         if reason := why_no_classes(files):
-            raise ValueError(f"{name} is no classification set: {reason}")
+            raise ValueError(f"{name} is not a classification data set: {reason}")
         return folder.parent, [name]
     if names := _with_classes(folder):
         return folder, names
     raise FileNotFoundError(
-        f"{folder} is no data set and holds none: it must hold {name}_TRAIN.tsv and "
+        f"{folder} is not a data set and contains none: it must hold {name}_TRAIN.tsv and "
         f"{name}_TEST.tsv (or .ts), or folders NAME with NAME_TRAIN.tsv and NAME_TEST.tsv"
     )
 
@@ -245,12 +245,12 @@ def split_outside_brackets(text):
             parts[-1] += character
     parts = [part.strip() for part in parts]
     if depth or not all(parts):
-        raise ValueError(f"expected parts between commas, all brackets closed, got {text!r}")
+        raise ValueError(f"expected values separated by commas, with closed brackets, got {text!r}")
     return parts
 
 
 def options_of(texts):
-    """The options "name=value"."""
+    """Parse options "name=value"."""
     found = {}
     for text in texts:
         name, values = _named(text, found)
@@ -259,7 +259,7 @@ def options_of(texts):
 
 
 def grid_of(texts):
-    """The options "name=value,value", a list of values for each."""
+    """Parse options "name=value,value" to a list of values for each name."""
     found = {}
     for text in texts:
         name, values = _named(text, found)
@@ -284,7 +284,7 @@ def _value(word):
 
 
 def as_time(seconds):
-    """A time in words: seconds, and what they are in minutes or hours."""
+    """Return a time in words: seconds, and minutes or hours."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 2 * 3600:

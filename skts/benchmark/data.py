@@ -1,4 +1,4 @@
-"""Splits of archive data sets, and what is put before estimators that do not take all of them."""
+"""Splits of archive data sets, and preparation for estimators that do not accept all of them."""
 
 import hashlib
 
@@ -8,16 +8,16 @@ from skts.datasets import load_ucr_parts
 
 
 def load_split(name, archive, resample=0):
-    """Training and test part of a data set, and facts about it.
+    """Return the training and test split of a data set, and facts about it.
 
     Parameters
     ----------
     name : str
     archive : str, path or None
-        As `path` of skts.datasets.load_ucr.
+        Like `path` in skts.datasets.load_ucr.
     resample : int, default=0
-        0: the archive's own split. Others: all its series drawn anew, from that seed, each class as
-        often in the training part as in the archive's.
+        0: the archive's own split. Others: a random split of all series from this seed, with the
+        archive's number of training series per class.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def load_split(name, archive, resample=0):
 
 
 def fingerprint(name, archive):
-    """Tells a data set from others of its name: of another archive, or before its files changed."""
+    """Identify a data set among others of its name, such as earlier files or another archive."""
     return _fingerprint(load_ucr_parts(name, archive))
 
 
@@ -70,16 +70,16 @@ def _resampled(train, test, seed):
 
 
 def prepared(estimator, facts, *, own):
-    """The estimator, able to take what the data set has.
+    """Prepare an estimator for the series of a data set.
 
     Returns
     -------
     estimator
-        Of skts with ``missing="interpolate"`` where values are missing. Of sktime, where it does
-        not take them itself, behind sktime's imputer, and behind a padding to the longest series
-        of both parts.
+        If values are missing, an estimator of skts gets ``missing="interpolate"``, and one of
+        sktime gets sktime's imputer if it needs one. If lengths differ, one of sktime gets padding
+        to the longest series of both splits if it needs it.
     list of str
-        What is done to the series.
+        Names of the preparations.
     """
     if own:
         if not facts["missing"]:
@@ -101,7 +101,7 @@ def prepared(estimator, facts, *, own):
 
 
 def container(X, *, own):
-    """Series as an estimator takes them: of skts any, of sktime a panel."""
+    """Convert series to a container for the estimator: any for skts, a panel for sktime."""
     if own or isinstance(X, np.ndarray):
         return X if own or X.ndim == 3 else X[:, None]
     import pandas as pd

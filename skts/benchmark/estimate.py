@@ -1,4 +1,4 @@
-"""About how long the runs of a plan take, from some moments of training."""
+"""Estimates of the duration of a plan, from short trainings."""
 
 import dataclasses
 import itertools
@@ -21,17 +21,17 @@ BUDGET = 20.0  # seconds after which each model is timed on no more than one dat
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Seconds of runs that are done one after the other.
+    """Seconds of runs in sequence.
 
     Attributes
     ----------
     low, high : float
-        Where every training ends as early as its options allow, and where it goes on to the last of
+        Seconds if every training stops as early as its options allow, and if it reaches the last of
         its `max_epochs`.
     foreign : list of Run
-        Those of other packages, that have never been done: they are not counted.
+        New runs of other packages, which are not counted.
     failing : list of (Run, str)
-        Those that would fail, and with what.
+        Runs that would fail, with their errors.
     """
 
     low: float
@@ -42,7 +42,7 @@ class Estimate:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Timing:
-    """What was measured of one model on one data set: seconds beside and within its epochs."""
+    """Measured seconds of a model on a data set, outside and inside its epochs."""
 
     size: int
     fixed: float
@@ -50,26 +50,26 @@ class Timing:
     high: float
 
     def seconds(self, size):
-        """The same of a data set whose training part has the given size."""
+        """Scale the seconds to a data set whose training split has the given size."""
         return np.array([self.low, self.high]) * size / self.size + self.fixed
 
 
 def estimate_of(runs, rows, *, archive=None, device="auto", n_jobs=1, on_timed=None):
-    """About how many seconds the runs take.
+    """Estimate the seconds of the runs.
 
-    A run like one that is done takes as long as that did. Of the others each model is trained for
-    some epochs on a part of data sets, those of middle size first, in a process as of a run. Once
-    BUDGET is spent, those of other sizes are taken to last as long by the size of their files.
+    A run takes as long as a finished run of the same kind. All other models train for some epochs
+    on some data sets, beginning with medium sizes, in the same kind of process as a run. When
+    BUDGET is spent, the times on other data sets follow from the sizes of their files.
 
     Parameters
     ----------
     runs : list of skts.benchmark.plan.Run
     rows : list of dict
-        What is done, of skts.benchmark.Store.
+        Finished runs, from skts.benchmark.Store.
     archive, device, n_jobs
-        As of skts.benchmark.run_study.
+        As in skts.benchmark.run_study.
     on_timed : callable, optional
-        Is given the run, how many are timed at most, and what was found, as each is timed.
+        Called with each timed run, the maximum number of timings, and the result.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def estimate_of(runs, rows, *, archive=None, device="auto", n_jobs=1, on_timed=N
 
 
 def _timings(runs, sizes, where, on_timed):
-    """By data set and model: what was measured, or the error in a word."""
+    """Return, by data set and model, the measurement or the error."""
     found, began = {}, time.perf_counter()
     for run in _middle_first(runs, sizes):
         models = {model for (_, model), timing in found.items() if isinstance(timing, Timing)}
@@ -120,7 +120,7 @@ def _timings(runs, sizes, where, on_timed):
 
 
 def _middle_first(runs, sizes):
-    """The models in turn, each on data sets of middle size first."""
+    """Return models in turn, each with data sets of medium size first."""
     of_model = {}
     for run in sorted(runs, key=lambda run: sizes[run.dataset]):
         of_model.setdefault(run.model, []).append(run)
@@ -167,7 +167,7 @@ def _measured(run, size, archive, device):
 
 
 def _of_epochs(estimator, part):
-    """Seconds that do not depend on epochs, and seconds of the fewest and the most epochs."""
+    """Return the seconds outside epochs, and of the fewest and the most epochs."""
     least, most = epoch_bounds(estimator)
     whole = {"validation_fraction": None, "restore_best": None, "early_stopping_patience": None}
     estimator.set_params(fine_tune_rounds=0, checkpoint_dir=None, **whole)
@@ -178,7 +178,7 @@ def _of_epochs(estimator, part):
 
 
 def _of_one_solution(estimator, part):
-    """The same where there are no epochs; time grows faster than the number of series."""
+    """Return the same for estimators without epochs. Time grows faster than the series."""
     _fit_seconds(estimator, part)  # as above
     seconds = _fit_seconds(estimator, part)
     return 0.0, seconds, seconds
@@ -191,7 +191,7 @@ def _fit_seconds(estimator, part):
 
 
 def epoch_bounds(estimator):
-    """At least and at most, as the options say."""
+    """Return the smallest and largest number of epochs for these options."""
     least = most = estimator.max_epochs
     if estimator.early_stopping_patience is not None:
         least = min(most, estimator.early_stopping_patience + 1)
@@ -207,7 +207,7 @@ def _n_trained_on(estimator, y):
 
 
 def _rows_of_every_class(y, n):
-    """The places of `n` series or all, two of each class at least, the classes in turn."""
+    """Return the indices of `n` series or all, at least two per class, classes in turn."""
     _, labels = np.unique(y, return_inverse=True)
     order = np.argsort(labels, kind="stable")
     place = np.empty(len(y), dtype=int)  # of each series within its class

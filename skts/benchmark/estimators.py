@@ -1,8 +1,8 @@
 """Estimators of a study, by name.
 
-A name is that of a classifier of skts, with or without "Classifier" (``LSTMFCN``), or ``sktime:``
-and what sktime's ``craft`` takes (``sktime:RocketClassifier(rocket_transform='minirocket')``), the
-class by its name or, dotted, with its module.
+A name is the name of a classifier of skts, with or without "Classifier" (``LSTMFCN``), or
+``sktime:`` and an argument of sktime's ``craft``
+(``sktime:RocketClassifier(rocket_transform='minirocket')``), with or without the module.
 """
 
 import difflib
@@ -17,7 +17,7 @@ FOREIGN = "sktime:"
 
 
 def recipe_names():
-    """Names of the recipes."""
+    """Return the names of the recipes."""
     return sorted(recipes.__all__)
 
 
@@ -51,7 +51,7 @@ def full_name(name):
 
 
 def _hint(name, known):
-    """What the names stand for that are like it, but for case and "Classifier" behind them."""
+    """Return similar names, ignoring case and the ending "Classifier"."""
     full = {key.lower(): shown for key, shown in known.items()}
     bare = {key.removesuffix("classifier"): shown for key, shown in full.items()}
     word, like = name.lower(), difflib.get_close_matches
@@ -61,12 +61,12 @@ def _hint(name, known):
 
 
 def is_own(name):
-    """Whether an estimator of that name is of skts."""
+    """Return whether the name is an estimator of skts."""
     return not name.startswith(FOREIGN)
 
 
 def has_option(name, option):
-    """Whether the estimator of that name is of skts and has the option."""
+    """Return whether the name is an estimator of skts that has the option."""
     if not is_own(name):
         return False
     return option in inspect.signature(_classifiers()[full_name(name)]).parameters
@@ -89,7 +89,7 @@ def make(name, *, recipe=None, options=(), seed=None):
 
 
 def space_of(estimator, *, recipe=None, options=()):
-    """The search space of an estimator of skts, without what a recipe and options fix."""
+    """Return the search space of an estimator of skts, without fixed options."""
     fixed = {*dict(options), *({} if recipe is None else getattr(recipes, recipe))}
     return {n: values for n, values in search_space(estimator).items() if n not in fixed}
 
@@ -115,7 +115,7 @@ def _sktime_classifier(name, seed):
         if spec in known:
             raise ValueError(f"{name!r} cannot be made: {error.__cause__ or error}") from error
         hint = _hint(spec, known)
-        raise ValueError(f"{name!r} names no estimator of sktime{hint}: {error}") from error
+        raise ValueError(f"{name!r} is not an estimator of sktime{hint}: {error}") from error
     if not type(estimator).__module__.startswith(module):
         raise ValueError(f"{spec} of sktime is in {type(estimator).__module__}, not in {module}")
     if not isinstance(estimator, BaseClassifier):

@@ -1,4 +1,4 @@
-"""How much memory a block of code takes."""
+"""Peak memory of a block of code."""
 
 import contextlib
 from pathlib import Path
@@ -10,10 +10,10 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 @contextlib.contextmanager
 def peak_memory(device):
-    """Give an object whose "peak" is, after the block, the most bytes that this process held.
+    """Yield an object whose "peak" is, after the block, the peak memory in bytes.
 
-    On a CUDA device those on it; else resident memory, where the system counts it anew (Linux), and
-    None where it does not.
+    On a CUDA device it is the memory on the device. Otherwise it is the resident memory of this
+    process on Linux, and None on other systems.
     """
     found = {"peak": None}
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""What a study consists of. Pure: nothing is trained, read from an archive or written here."""
+"""Plans of studies. This module is pure: it does not train, read archives or write files."""
 
 import dataclasses
 import hashlib
@@ -18,16 +18,16 @@ class Run:
     ----------
     dataset : str
     estimator : str
-        A classifier that ``skts list`` prints, no ensemble, or ``"sktime:NAME(option=value)"``.
+        A classifier of ``skts list`` that is not an ensemble, or ``"sktime:NAME(option=value)"``.
     recipe : str or None, default=None
         A name of skts.recipes.
     options : tuple of (name, value), default=()
-        Beside the recipe and the estimator's defaults.
+        Options besides the recipe and the defaults.
     candidates : tuple of (name, values), default=()
-        Options that are chosen by cross-validation on the training split.
+        Options chosen by cross-validation on the training split.
     seed : int, default=0
     resample : int, default=0
-        0 is the archive's own split; others are drawn from both its parts, stratified by class.
+        0 is the archive's own split. Others are random splits, stratified by class.
     search : int, optional
         Number of draws from skts.model_selection.search_space, without the options already set.
         Cross-validation on the training split chooses one. `seed` determines the draws.
@@ -51,19 +51,19 @@ class Run:
 
     @property
     def described(self) -> dict[str, Any]:
-        """The parameters by name; `search` only where it is set, so that older studies go on."""
+        """Return the parameters by name; `search` only if set, so that older studies resume."""
         found = dataclasses.asdict(self)
         return found if self.search else {k: v for k, v in found.items() if k != "search"}
 
     @property
     def key(self) -> str:
-        """A name of this run, the same in every process."""
+        """Return an identifier of this run that is the same in every process."""
         text = json.dumps(self.described, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def model(self) -> str:
-        """The estimator with all that sets it apart in a study but the seed."""
+        """Return the estimator with everything that identifies it in a study, except the seed."""
         parts = [self.estimator.removesuffix("()")]
         parts += [self.recipe] if self.recipe else []
         parts += [f"{name}={value}" for name, value in self.options]
@@ -84,38 +84,38 @@ def plan_runs(
     seeds: int = 1,
     resamples: Sequence[int] = (0,),
 ) -> list[Run]:
-    """Every run of a study, data set by data set.
+    """Return the runs of a study, ordered by data set.
 
     Parameters
     ----------
     datasets : list of str
         Names of the archive's data sets.
     estimators : list of str
-        As of Run; ``Classifier`` may be left out.
+        As in Run; ``Classifier`` can be omitted.
     recipe : str, optional
         A name of skts.recipes, for the estimators of skts.
     fixed : dict, optional
         Options of the estimators of skts that have them.
     grid : dict of lists, optional
-        Values of options: a run for each combination, of the estimators that have them.
+        Values of options. Each combination is a run of the estimators that have these options.
     select : list of str, optional
         Names in `grid` that one run chooses on the training split, by cross-validation.
     search : int, optional
         Number of draws from the search space of the options that are not set otherwise. Each run of
         an estimator of skts chooses one by cross-validation. Not allowed with `select`.
     seeds : int, default=1
-        How many: 0, 1 and so on.
+        Number of seeds: 0, 1 and so on.
     resamples : list of int, default=(0,)
-        As of Run.
+        As in Run.
 
     Returns
     -------
-    list of Run, none twice
+    list of Run, without duplicates
 
     Raises
     ------
     ValueError
-        Where an estimator, recipe or option is unknown, or an option has an unfit value.
+        If an estimator, recipe or option is unknown, or an option has an invalid value.
 
     Examples
     --------
@@ -141,7 +141,7 @@ def plan_runs(
 
 
 def _variants(estimator, recipe, fixed, grid, select, search):
-    """What sets the models of one estimator apart: a dict of each."""
+    """Return the options that distinguish the models of one estimator, as dicts."""
     own = {name: values for name, values in grid.items() if has_option(estimator, name)}
     shared = [(name, value) for name, value in fixed.items() if has_option(estimator, name)]
     varied = [[(n, v) for v in values] for n, values in own.items() if n not in select]
@@ -168,7 +168,7 @@ def _check_search(estimators, select, search):
     if search < 1:
         raise ValueError(f"search must be at least 1 draw, got {search}")
     if select:
-        raise ValueError(f"a run searches at random or selects from a grid, got both for {select}")
+        raise ValueError(f"search and select cannot be combined, got both for {select}")
     if not any(map(is_own, estimators)):
         raise ValueError(f"a search is for estimators of skts, got only {estimators}")
 
@@ -184,7 +184,7 @@ def _check(estimators, recipe, fixed, grid, select):
         raise ValueError(f"select needs values in the grid to choose from, got none for {unknown}")
     for name in (*fixed, *grid):
         if name in ("random_state", "device"):
-            raise ValueError(f"{name} is no option of a plan: give seeds, or a device for all")
+            raise ValueError(f"{name} is not an option of a plan: use seeds or device")
         if not any(has_option(estimator, name) for estimator in estimators):
             raise ValueError(f"none of {', '.join(estimators)} has an option {name!r}")
     for name, value in (*fixed.items(), *grid.items()):

@@ -1,4 +1,4 @@
-"""One run of a study: a row of results, and predictions, from an entry of a plan and an archive."""
+"""One run of a study: from an entry of a plan to a row of results and predictions."""
 
 import functools
 import importlib.metadata
@@ -42,10 +42,10 @@ def execute(run, archive, device="auto", *, keep_weights=False):
     Returns
     -------
     row : dict
-        What becomes a line of results. A failure, of whatever kind, is a row with its error.
+        A row of results. Every failure is a row with its error.
     arrays : dict
-        Labels of the test series, classes and probabilities, the losses of each epoch, and the
-        weights ("weights NAME") where asked; empty after a failure.
+        Labels of the test series, classes, probabilities, losses of each epoch and, if requested,
+        weights ("weights NAME"). Empty after a failure.
     """
     described = _described(run)
     try:
@@ -61,7 +61,7 @@ def execute(run, archive, device="auto", *, keep_weights=False):
 
 
 def failed(run, error):
-    """The row of a run whose process an error ended."""
+    """Return the row of a run whose process ended with an error."""
     return _described(run) | _failure(error)
 
 
@@ -83,14 +83,14 @@ def _described(run):
 
 @functools.cache
 def versions():
-    """Of what a result depends on: Python, packages, and the commit where skts is in a clone."""
+    """Return versions of Python and packages, and the commit if skts is in a clone."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     own = {"python": platform.python_version(), "skts": skts.__version__, "commit": _commit()}
     return found | own
 
 
 def _commit():
-    """Where skts is in a clone: its commit, with "-dirty" behind it where files are changed."""
+    """Return the commit of the clone of skts, with "-dirty" if files changed."""
     clone = Path(skts.__file__).parents[1]
     if not (clone / ".git").exists():
         return None  # a repository around it tells nothing of skts
@@ -138,7 +138,7 @@ def _trained_and_scored(run, archive, device, keep_weights):
 
 
 def _fitted(estimator, run, X, y):
-    """The estimator trained, and what cross-validation of the training part chose, by what."""
+    """Return the trained estimator, and the choice of the cross-validation with its scores."""
     if not run.candidates and run.search is None:
         return estimator.fit(X, y), {"chosen": {}}
     smallest = np.unique(y, return_counts=True)[1].min()
@@ -171,13 +171,13 @@ def _scores(y_test, y_pred, classes, probabilities):
 
 
 def _losses(history):
-    """Of each epoch: the training loss, and the validation loss where there is one."""
+    """Return the training loss and, if recorded, the validation loss of each epoch."""
     names = [name for name in ("train_loss", "valid_loss") if name in history[0]]
     return {name: np.array(history[:, name], dtype=np.float32) for name in names}
 
 
 def _weights(estimator):
-    """Of each tensor of the network, or of the members' networks, its values by name."""
+    """Return the tensors of the network, or of the members' networks, by name."""
     if isinstance(estimator, Ensemble):
         return {
             name.replace(WEIGHT, f"{WEIGHT} {i}", 1): values

@@ -1,4 +1,4 @@
-"""The results of a study in a folder: rows that are only ever added, and predictions."""
+"""Results of a study in a folder: append-only rows, and predictions."""
 
 import contextlib
 import io
@@ -17,15 +17,15 @@ ROWS = "rows.jsonl"
 
 
 class Store:
-    """Results in a folder: ``rows.jsonl``, a row for each line, and ``predictions/KEY.npz``.
+    """Results in a folder: ``rows.jsonl`` with one row per line, and ``predictions/KEY.npz``.
 
-    A line counts once its end is written. What a process that was killed left half written is cut
-    off by the next one that adds rows; one at a time may do that.
+    A line counts when its end is written. The next process that adds rows removes an incomplete
+    line of a process that was killed. Only one process at a time can add rows.
 
     Parameters
     ----------
     folder : str or path
-        Need not be there yet.
+        Folder, which need not exist yet.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class Store:
         return self.folder / ROWS
 
     def rows(self) -> list[dict[str, Any]]:
-        """The last row of each run, in the order in which the runs came first.
+        """Return the last row of each run, in the order of their first rows.
 
         Returns
         -------
@@ -55,7 +55,7 @@ class Store:
         Raises
         ------
         ValueError
-            Where a line is damaged.
+            If a line is damaged.
         """
         if not self._file.exists():
             return []
@@ -72,12 +72,12 @@ class Store:
         return list(found.values())
 
     def predictions(self, key: str) -> dict[str, np.ndarray]:
-        """What a run predicted.
+        """Return the predictions of a run.
 
         Parameters
         ----------
         key : str
-            Of the run.
+            Key of the run.
 
         Returns
         -------
@@ -88,25 +88,25 @@ class Store:
             return dict(arrays)
 
     def check_folder(self) -> None:
-        """See that the folder can be written to, without making it.
+        """Check that the folder can be written to, without creating it.
 
         Raises
         ------
         NotADirectoryError
-            Where it, or what it is to be in, is no folder.
+            If the path, or its parent, is not a folder.
         PermissionError
-            Where it cannot be written to.
+            If the folder cannot be written to.
         """
         places = (self.folder.absolute(), *self.folder.absolute().parents)
         place = next(place for place in places if place.exists())
         if not place.is_dir():
-            raise NotADirectoryError(f"the results need a folder, but {place} is none")
+            raise NotADirectoryError(f"the results need a folder, but {place} is not one")
         if not os.access(place, os.W_OK):
             raise PermissionError(f"the results need a folder, but {place} cannot be written to")
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Self]:
-        """For the time in which this process may add rows.
+        """Lock the folder while this process adds rows.
 
         Yields
         ------
@@ -115,9 +115,9 @@ class Store:
         Raises
         ------
         OSError
-            Where the folder cannot be written to.
+            If the folder cannot be written to.
         RuntimeError
-            Where another process adds rows.
+            If another process adds rows.
         """
         (self.folder / "predictions").mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / "lock")
@@ -125,7 +125,7 @@ class Store:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise RuntimeError(
-                f"another process is adding to {self.folder}: wait for its end or use another"
+                f"another process is adding to {self.folder}: wait for it, or use another folder"
             ) from error
         try:
             self._remove_incomplete_records()
@@ -141,19 +141,19 @@ class Store:
             file.truncate(file.read().rfind(b"\n") + 1)
 
     def add(self, row: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        """Add a row, and first its predictions, so that no row is without them.
+        """Add a row. Its predictions are written first, so that every row has them.
 
         Parameters
         ----------
         row : dict
-            With the ``key`` of the run.
+            Row with the ``key`` of the run.
         arrays : dict of str to ndarray
-            What `predictions` gives back.
+            Arrays that `predictions` will return.
 
         Raises
         ------
         OSError
-            Where the folder cannot be written to.
+            If the folder cannot be written to.
         """
         try:
             self._add(row, arrays)

@@ -1,4 +1,4 @@
-"""The runs of a plan, one after the other, side by side or on a cluster, into a store."""
+"""Execution of a plan into a store: in sequence, in parallel or on a cluster."""
 
 import contextlib
 import functools
@@ -36,29 +36,29 @@ def run_study(
     retry_failed: bool = False,
     on_row: Callable[[dict[str, Any]], object] | None = None,
 ) -> Store:
-    """Do what of a plan is not done yet.
+    """Run all runs that are not finished yet.
 
     Parameters
     ----------
     runs : list of skts.benchmark.plan.Run
     folder : str or path
-        Where results are, and go to.
+        Folder of the results.
     archive : str or path, optional
-        As `path` of skts.datasets.load_ucr.
+        Like `path` in skts.datasets.load_ucr.
     device : str, default="auto"
-        For estimators of skts. Where there are several CUDA devices, they share the `n_jobs` places
-        evenly, and a run takes a free place as it starts.
+        Device for estimators of skts. Several CUDA devices share the `n_jobs` places evenly, and
+        a run takes a free place when it starts.
     n_jobs : int, default=1
-        Runs side by side, each in a process of its own, which share the cores.
+        Number of parallel runs, each in its own process. The processes share the cores.
     scheduler : str, optional
-        Address of a Dask scheduler, whose workers then do the runs. They need the archive at the
-        same place, and decide about processes, threads and visible devices.
+        Address of a Dask scheduler. Its workers do the runs. They need the archive at the same
+        path, and determine processes, threads and visible devices.
     keep_weights : bool, default=False
-        Keep the weights of the networks of skts beside the predictions.
+        Store the weights of the networks beside the predictions.
     retry_failed : bool, default=False
-        Do those again that failed.
+        Repeat failed runs.
     on_row : callable, optional
-        Is given each row as it is added.
+        Called with each new row.
 
     Returns
     -------
@@ -67,15 +67,15 @@ def run_study(
     Raises
     ------
     OSError
-        Where the folder cannot be written to, before any training; or once the disk is full; or
-        where no scheduler answers.
+        If the folder cannot be written to (before any training), the disk is full, or no
+        scheduler answers.
     RuntimeError
-        Where another process adds to the folder.
+        If another process adds to the folder.
     ValueError
-        Where `n_jobs` is below 1, or other than 1 for a cluster; the folder has results of other
-        data under the same name; or `device` is not there.
+        If `n_jobs` is below 1, or not 1 for a cluster; if the folder has results of other data
+        under the same name; or if `device` is not available.
     ModuleNotFoundError
-        Where `scheduler` is given, and ``distributed`` is not installed.
+        If `scheduler` is given, and ``distributed`` is not installed.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def run_study(
 
 
 def check_place(device, n_jobs, scheduler):
-    """Raises ValueError where the options of run_study cannot be, or the device is not there."""
+    """Raise ValueError if the options of run_study are invalid or the device is missing."""
     if n_jobs < 1 or (scheduler is not None and n_jobs != 1):
         raise ValueError(
             f"n_jobs must be at least 1, and is for one machine: a cluster's workers are counted "
@@ -117,13 +117,13 @@ def check_place(device, n_jobs, scheduler):
 
 
 def _check_same_data(runs, rows, archive):
-    """Raises ValueError where what is done of the plan's data sets was done with other data."""
+    """Raise ValueError if finished runs used other data under the same name."""
     known = {row["dataset"]: row["data"] for row in rows if row["status"] == "done"}
     names = [name for name in dict.fromkeys(run.dataset for run in runs) if name in known]
     if changed := [name for name in names if fingerprint(name, archive) != known[name]]:
         raise ValueError(
-            f"the results are of other data than what is now {', '.join(changed)}: use another "
-            "folder for the results of this data"
+            f"the data changed since the results were made: {', '.join(changed)}. Use another "
+            "folder for the results of the new data"
         )
 
 

@@ -1,4 +1,4 @@
-"""Data sets of the UCR and UEA archives: find, read, list. Series from long frames, and windows."""
+"""Data sets of the UCR and UEA archives, series from long frames, and windows of series."""
 
 from skts.datasets.load import find_missing, list_ucr, load_ucr, load_ucr_parts
 from skts.datasets.long import from_long

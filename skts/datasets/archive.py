@@ -1,6 +1,6 @@
-"""Files of the UCR and UEA archives: which a data set has, whether it has classes, what they hold.
+"""Files of the UCR and UEA archives: finding them, checking for classes, and reading.
 
-What is wrong in a file is a ValueError that names the file and the line.
+Errors in a file raise a ValueError that names the file and the line.
 """
 
 import codecs
@@ -13,11 +13,11 @@ import numpy as np
 
 SPLITS = ("train", "test")
 MISSING = ("NaN", "nan", "?", "")
-NUMBER = "a number with a decimal point, or NaN, ? or nothing where it is missing"
+NUMBER = "a number with a decimal point, or NaN, ? or nothing if it is missing"
 
 
 def files_of(folder, name):
-    """The file of each split, or None where the folder does not hold both."""
+    """Return the file of each split, or None if the folder does not have both."""
     for suffix in (".tsv", ".ts"):
         files = {s: Path(folder) / name / f"{name}_{s.upper()}{suffix}" for s in SPLITS}
         if all(file.is_file() for file in files.values()):
@@ -26,9 +26,9 @@ def files_of(folder, name):
 
 
 def why_no_classes(files):
-    """Why the files are not of a classification set; None where they are of one.
+    """Return why a data set has no classes, or None if it has.
 
-    A .tsv file has a label in each line, a .ts file tells in its header what it has.
+    The lines of a .tsv file always have labels. The header of a .ts file declares them.
     """
     for file in files.values():
         if file.suffix == ".tsv":
@@ -36,20 +36,20 @@ def why_no_classes(files):
         tags = _ts_tags(file)
         if tags.get("@classlabel", (0, ["false"]))[1][:1] != ["true"]:
             line, words = tags.get("@targetlabel", (0, ["false"]))
-            required = "a classification set must say '@classLabel true' and its classes"
+            required = "a classification data set must declare '@classLabel true' and its classes"
             if words[:1] == ["true"]:
                 return (
-                    f"{file}, line {line}: {required}, got '@targetLabel true': a regression set, "
-                    "which sktime.datasets.load_from_tsfile reads"
+                    f"{file}, line {line}: {required}, got '@targetLabel true'. Read a regression "
+                    "data set with sktime.datasets.load_from_tsfile"
                 )
-            return f"{file}: {required} ahead of '@data'"
+            return f"{file}: {required} before '@data'"
     return None
 
 
 def read_parts(files):
-    """Of each split the series, a list of (C, T_i) arrays, and the labels, an array of str.
+    """Return, for each split, the series (a list of (C, T_i) arrays) and the labels (strings).
 
-    Raises ValueError, which names file and line, where a file is not of its layout.
+    Raises ValueError, which names the file and the line, if a file has a wrong layout.
     """
     if reason := why_no_classes(files):
         raise ValueError(reason)
@@ -59,14 +59,14 @@ def read_parts(files):
     n_train, n_test = (len(parts[split][0][0]) for split in SPLITS)
     if n_train != n_test:
         raise ValueError(
-            f"{files['test']}: the series must have {n_train} channels, as those of "
+            f"{files['test']}: the series must have {n_train} channels, as in "
             f"{files['train'].name}, got {n_test}"
         )
     return parts
 
 
 def _lines(file, errors="strict"):
-    """Number and text of each line that is not blank, nor a comment of a .ts file."""
+    """Yield the number and text of each line, without blank lines and comments of .ts files."""
     comment = b"#" if file.suffix == ".ts" else b"\n"
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -93,11 +93,14 @@ def _check_label(file, number, label, line):
 
 
 def _read_tsv(files):
-    """A label, then values; NaN at the end of a row is padding unless the set also has others."""
+    """Read lines of a label and values.
+
+    NaN at the end of a row is padding, unless there is NaN elsewhere in the data set.
+    """
     tables = {split: _table(file) for split, file in files.items()}
     padded = {split: _n_padded(values) for split, (values, _) in tables.items()}
     if any(np.isnan(tables[split][0]).sum() > padded[split].sum() for split in files):
-        # no set of the archive has both: these are missing values
+        # no data set of the archive has both, so these are missing values
         padded = {split: np.zeros_like(n) for split, n in padded.items()}
     return {
         split: (
@@ -109,12 +112,12 @@ def _read_tsv(files):
 
 
 def _n_padded(values):
-    """How many NaN stand at the end of each row."""
+    """Return the number of NaN at the end of each row."""
     return np.logical_and.accumulate(np.isnan(values)[:, ::-1], axis=1).sum(axis=1)
 
 
 def _table(file):
-    """Values (n, T) and labels of a .tsv file."""
+    """Return values (n, T) and labels of a .tsv file."""
     import pandas as pd
 
     lines = list(_lines(file))
@@ -139,7 +142,7 @@ def _table(file):
     for row in np.flatnonzero(np.isinf(values).any(axis=1))[:1]:
         raise _wrong(file, lines[row][0], "a value must be finite", lines[row][1])
     if np.isnan(values).all():
-        raise ValueError(f"{file}: the series must have values, got none but missing ones")
+        raise ValueError(f"{file}: the series must have values, but all are missing")
     return values, table[0].to_numpy(dtype=str)
 
 
@@ -150,14 +153,14 @@ def _n_columns(file, lines):
     first, text = lines[0]
     n_columns = text.count("\t") + 1
     if n_columns < 2:
-        hint = " (commas are no tabs)" if "," in text else ""
+        hint = " (not commas)" if "," in text else ""
         raise _wrong(file, first, f"the file must hold {layout}{hint}", text)
     for number, text in lines:
         _check_label(file, number, text.partition("\t")[0], text)
         if (found := text.count("\t") + 1) != n_columns:
             raise ValueError(
                 f"{file}, line {number}: there must be {n_columns} columns, as in line {first}, "
-                f"got {found}; shorter series are padded with NaN"
+                f"got {found}. Pad shorter series with NaN"
             )
     return n_columns
 
@@ -174,7 +177,7 @@ def _first_that_is_no_number(file, lines):
 
 
 def _ts_tags(file):
-    """The header's tags in lower case, each with its line and its words, up to ``@data``."""
+    """Return the header's tags in lower case, each with its line and words, up to ``@data``."""
     tags = {}
     for number, text in _lines(file, errors="replace"):
         words = text.split()
@@ -190,7 +193,7 @@ def _ts_tags(file):
 
 
 def _read_ts(file):
-    """Series and labels of a .ts file; labels in lower case, as sktime and aeon give them."""
+    """Return series and labels of a .ts file; labels are in lower case, as in sktime and aeon."""
     tags = _ts_tags(file)
     start = _start_of_data(file, tags)
     timed = tags.get("@timestamps", (0, []))[1] == ["true"]
@@ -203,11 +206,11 @@ def _read_ts(file):
         if number <= start:
             continue
         line = text.strip().lower().replace("?", "nan")
-        # a time stamp may hold a colon
+        # a time stamp can contain a colon
         *channels, label = re.split(r":(?![^(]*\))" if timed else ":", line)
         n_channels = n_channels or len(channels)
         if len(channels) != n_channels:
-            required = f"there must be {n_channels} channels, each with ':' behind it, and a label"
+            required = f"there must be {n_channels} channels, each followed by ':', and a label"
             raise ValueError(f"{file}, line {number}: {required}, got {len(channels)} channels")
         label = label.strip()
         _check_label(file, number, label, text[-60:])
@@ -216,7 +219,7 @@ def _read_ts(file):
         series.append(_channels(file, number, channels, timed))
         labels.append(label)
     if not series:
-        raise ValueError(f"{file}: there must be series behind '@data', got none")
+        raise ValueError(f"{file}: there must be series after '@data', got none")
     return series, np.array(labels)
 
 
@@ -225,12 +228,12 @@ def _start_of_data(file, tags):
         return tags["@data"][0]
     for number, text in _lines(file):
         if not text.lstrip().startswith("@"):
-            raise _wrong(file, number, "'@data' must stand ahead of the first series", text)
+            raise _wrong(file, number, "'@data' must precede the first series", text)
     raise ValueError(f"{file}: there must be '@data' and series, got neither")
 
 
 def _n_channels(file, tags):
-    """What the header says; None where it does not."""
+    """Return the number of channels in the header, or None if the header does not state it."""
     if tags.get("@univariate", (0, []))[1] == ["true"]:
         return 1
     line, words = tags.get("@dimensions") or tags.get("@dimension") or (0, [])
@@ -240,12 +243,12 @@ def _n_channels(file, tags):
 
 
 def _channels(file, number, channels, timed):
-    """One series, (C, T)."""
+    """Return one series, (C, T)."""
     rows = [_values(file, number, place, text, timed) for place, text in enumerate(channels, 1)]
     if len({len(row) for row in rows}) > 1:
         raise ValueError(
-            f"{file}, line {number}: the channels of a series must have as many values, got "
-            f"{', '.join(str(len(row)) for row in rows)}"
+            f"{file}, line {number}: the channels of a series must have equal numbers of values, "
+            f"got {', '.join(str(len(row)) for row in rows)}"
         )
     return np.array(rows)
 
@@ -254,7 +257,7 @@ def _values(file, number, channel, text, timed):
     words = text.split(",")
     if timed:
         if re.fullmatch(r"\s*\([^()]*,[^()]*\)\s*(,\s*\([^()]*,[^()]*\)\s*)*", text) is None:
-            raise _wrong(file, number, f"channel {channel} must be of (time, value), ...", text)
+            raise _wrong(file, number, f"channel {channel} must have (time, value), ...", text)
         pairs = [pair.rpartition(",") for pair in re.findall(r"\(([^()]*)\)", text)]
         _check_times(file, number, [time.strip() for time, _, _ in pairs])
         words = [value for _, _, value in pairs]
@@ -273,14 +276,14 @@ def _values(file, number, channel, text, timed):
 
 
 def _check_times(file, number, times):
-    """Refuse time stamps that are repeated, or numbers or ISO dates that are not in order."""
+    """Raise ValueError if time stamps are repeated, or numbers or ISO dates are not sorted."""
     import pandas as pd
 
     if len(set(times)) < len(times):
         twice = next(time for place, time in enumerate(times) if time in times[:place])
-        raise _wrong(file, number, "the times of a series must differ", twice)
+        raise _wrong(file, number, "the times of a series must be unique", twice)
     order = pd.to_numeric(pd.Series(times), errors="coerce")
     if order.isna().any():
         order = pd.to_datetime(pd.Series(times), errors="coerce", format="ISO8601")
     if order.notna().all() and not order.is_monotonic_increasing:
-        raise _wrong(file, number, "the times of a series must be in order", ", ".join(times))
+        raise _wrong(file, number, "the times of a series must be sorted", ", ".join(times))

@@ -1,4 +1,4 @@
-"""Data sets of the UCR and UEA archives: find, read, list."""
+"""Finding, reading and listing data sets of the UCR and UEA archives."""
 
 import os
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import numpy as np
 
 from skts.datasets.archive import SPLITS, files_of, read_parts, why_no_classes
 
-#: Series and their labels. The series are an array, or a list where they differ in length, which
-#: Any stands for: no type can tell which of both it is.
+#: Series and their labels. The series are an array, or a list if they differ in length. Any stands
+#: for the list, because the type does not depend on the arguments.
 Part = tuple[np.ndarray | Any, np.ndarray]
 
 
@@ -21,37 +21,37 @@ def load_ucr(
 ) -> Part:
     """Load a data set of the UCR or UEA archive.
 
-    Looked for in `path`, then in the folder that the environment variable ``SKTS_DATA`` names, then
-    among what sktime ships, then with sktime's downloader. An archive folder holds
-    ``NAME/NAME_TRAIN.tsv`` and ``NAME/NAME_TEST.tsv`` (the layout of ``UCRArchive_2018``) or the
-    same with ``.ts`` (that of sktime and aeon).
+    The function searches `path`, the folder in the environment variable ``SKTS_DATA``, and the data
+    sets that sktime ships. If none of them has the data set, sktime downloads it. An archive folder
+    contains ``NAME/NAME_TRAIN.tsv`` and ``NAME/NAME_TEST.tsv`` (the layout of ``UCRArchive_2018``),
+    or the same files with ``.ts`` (the layout of sktime and aeon).
 
     Parameters
     ----------
     name : str
         For example ``"GunPoint"``.
     split : {"train", "test", None}, default=None
-        None gives both, training series first.
+        None returns both splits, with the training series first.
     path : str or path, optional
-        The archive's folder.
+        Folder of the archive.
 
     Returns
     -------
     X : ndarray of shape (n, T) or (n, C, T), or list of n arrays (C, T_i)
         Univariate, multivariate, or of unequal length. Missing values are NaN.
     y : ndarray of str, shape (n,)
-        Labels; those of .ts files in lower case, as sktime and aeon give them.
+        Labels. Labels of .ts files are in lower case, as in sktime and aeon.
 
     Raises
     ------
     TypeError
-        Where `name` is no string.
+        If `name` is not a string.
     ValueError
-        Where `split` is none of the above, the data set has no classes, or a file is not of its
-        layout, with the file and the line.
+        If `split` is none of the above, the data set has no classes, or a file has a wrong
+        layout. The message names the file and the line.
     FileNotFoundError
-        Where `path` or ``SKTS_DATA`` is no folder, or the data set is nowhere; the message names
-        the folders looked in.
+        If `path` or ``SKTS_DATA`` is not a folder, or the data set was not found. The message
+        names the folders that were searched.
 
     References
     ----------
@@ -77,23 +77,23 @@ def load_ucr(
 
 
 def load_ucr_parts(name: str, path: str | os.PathLike[str] | None = None) -> tuple[Part, Part]:
-    """Load both parts of a data set, with one reading.
+    """Load the training split and the test split of a data set.
 
     Parameters
     ----------
     name : str
     path : str or path, optional
-        As of load_ucr.
+        As in load_ucr.
 
     Returns
     -------
     (X_train, y_train), (X_test, y_test)
-        Each as of load_ucr; lists where series of either part differ in length.
+        As in load_ucr; lists if series of either split differ in length.
 
     Raises
     ------
     TypeError, ValueError, FileNotFoundError
-        As load_ucr.
+        As in load_ucr.
 
     Examples
     --------
@@ -119,14 +119,16 @@ def load_ucr_parts(name: str, path: str | os.PathLike[str] | None = None) -> tup
 
 
 def list_ucr(path: str | os.PathLike[str] | None = None) -> list[str]:
-    """Names of the classification sets in an archive folder, sorted.
+    """Return the sorted names of the classification data sets in an archive folder.
 
-    What has no labels, or numbers in their place, is left out: a .ts file says so in its header.
+    Data sets without labels or with numeric targets are left out. The header of a .ts file states
+    this.
 
     Parameters
     ----------
     path : str or path, optional
-        The archive's folder; else the one that ``SKTS_DATA`` names, else what sktime ships.
+        Folder of the archive. Default: the folder that ``SKTS_DATA`` names, or else the data sets
+        that sktime ships.
 
     Returns
     -------
@@ -135,7 +137,7 @@ def list_ucr(path: str | os.PathLike[str] | None = None) -> list[str]:
     Raises
     ------
     FileNotFoundError
-        Where `path` or ``SKTS_DATA`` is no folder.
+        If `path` or ``SKTS_DATA`` is not a folder.
 
     Examples
     --------
@@ -147,22 +149,25 @@ def list_ucr(path: str | os.PathLike[str] | None = None) -> list[str]:
 
 
 def sets_in(path=None):
-    """Data sets in the folder of list_ucr by name, each with why it has no classes, or None."""
+    """Return the data sets in the folder of list_ucr by name, with why they have no classes.
+
+    The reason is None for data sets with classes.
+    """
     folder = (_archive_folders(path) or [_shipped_folder()])[0]
     found = {entry.name: files_of(folder, entry.name) for entry in sorted(Path(folder).iterdir())}
     return {name: why_no_classes(files) for name, files in found.items() if files}
 
 
 def find_missing(names: Sequence[str], path: str | os.PathLike[str] | None = None) -> list[str]:
-    """Those of the names that load_ucr does not find in `path`, or, without it, knows nothing of.
+    """Return the names that load_ucr cannot find in `path` or, without `path`, does not know.
 
-    Data sets that are not of classes are among them.
+    Data sets without classes are included.
 
     Parameters
     ----------
     names : list of str
     path : str or path, optional
-        The archive's folder.
+        Folder of the archive.
 
     Returns
     -------
@@ -171,7 +176,7 @@ def find_missing(names: Sequence[str], path: str | os.PathLike[str] | None = Non
     Raises
     ------
     TypeError
-        Where `names` is a string.
+        If `names` is a string.
 
     Examples
     --------
@@ -192,14 +197,14 @@ def _archive_folders(path):
     for folder in folders:
         if not folder.is_dir():
             raise FileNotFoundError(
-                f"no such folder: {folder}. path= and SKTS_DATA must name a folder that holds data "
-                "sets, NAME/NAME_TRAIN.tsv (or .ts) each."
+                f"no such folder: {folder}. path= and SKTS_DATA must be a folder with data sets, "
+                "each in NAME/NAME_TRAIN.tsv (or .ts)."
             )
     return folders
 
 
 def size_of(name, path=None):
-    """Bytes of the training part's file, where load_ucr finds it; 1 where it does not."""
+    """Return the bytes of the file of the training split, or 1 if load_ucr does not find it."""
     for folder in (*_archive_folders(path), _shipped_folder()):
         if files := files_of(folder, name):
             return max(1, files["train"].stat().st_size)
@@ -207,13 +212,13 @@ def size_of(name, path=None):
 
 
 def _shipped_folder():
-    import sktime  # here, so that reading a local archive does not import it
+    import sktime  # imported here, because a local archive does not need it
 
     return Path(sktime.__file__).parent / "datasets" / "data"
 
 
 def _from_folders(name, folders):
-    """Both splits from the first folder that holds them, as lists of (C, T_i) arrays."""
+    """Return both splits from the first folder that has them, as lists of (C, T_i) arrays."""
     for folder in folders:
         if files := files_of(folder, name):
             return read_parts(files)
@@ -226,15 +231,15 @@ def _downloaded(name, folders):
     looked_in = ", ".join(map(str, [*folders, _shipped_folder()]))
     if name not in _names_of_sktime():
         raise FileNotFoundError(
-            f"data set {name!r} is neither in {looked_in} nor a name of the archives. Pass path= "
-            f"or set SKTS_DATA to the folder that holds {name}/{name}_TRAIN.tsv (or .ts)."
+            f"data set {name!r} is neither in {looked_in} nor known to sktime. Check the name, or "
+            f"pass path= or set SKTS_DATA to the folder with {name}/{name}_TRAIN.tsv (or .ts)."
         )
     try:
         loaded = {split: load_UCR_UEA_dataset(name, split=split) for split in SPLITS}
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(
             f"data set {name!r} is not in {looked_in}, and sktime's download failed: {error}. Pass "
-            f"path= or set SKTS_DATA to the folder that holds {name}/{name}_TRAIN.tsv (or .ts)."
+            f"path= or set SKTS_DATA to the folder with {name}/{name}_TRAIN.tsv (or .ts)."
         ) from error
     return {split: (_from_nested(X), y) for split, (X, y) in loaded.items()}
 

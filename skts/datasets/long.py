@@ -1,4 +1,4 @@
-"""Long frames, with a row for each instance and time point, to series."""
+"""Conversion of long frames, with one row per instance and time point, to series."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, overload
@@ -43,38 +43,39 @@ def from_long(
     channels: Sequence[Hashable] | None = None,
     target: Hashable | None = None,
 ) -> tuple[np.ndarray | Any, pd.Index | pd.Series]:
-    """Series of a frame that has a row for each instance and time point.
+    """Turn a frame with one row per instance and time point into series.
 
-    Series are in the order in which their instances first appear in `frame`. Rows of different
-    instances may alternate; those of one must be in the order of time. Estimators take time points
-    as equally spaced: where they are not, resample the frame first.
+    Series have the order in which their instances first appear in `frame`. Rows of different
+    instances can alternate. Rows of one instance must be sorted by time. Estimators treat time
+    points as equally spaced; if they are not, resample the frame first.
 
     Parameters
     ----------
     frame : DataFrame of pandas or polars
     instance : label
-        The column that names the series of each row.
+        Column with the instance of each row.
     time : label
-        The column of time points: numbers, dates, periods or spans of time.
+        Column of time points: numbers, dates, periods or time spans.
     channels : list of labels, optional
-        The columns of values, in the order of the channels. Default: all other columns.
+        Columns of values, in the order of the channels. Default: all other columns.
     target : label, optional
-        The column of each instance's label or number, the same in all of its rows.
+        Column with the label or number of each instance, equal in all its rows.
 
     Returns
     -------
     X : ndarray of shape (n, C, T), or list of n arrays (C, T_i)
-        float64; a list where series differ in length. Missing values of channels are NaN.
-    instances : Index, or Series where there is a `target`
-        The instances in the order of `X`. With a `target` it is what `fit` takes as `y`: a Series
-        of targets that has the instances as its index.
+        float64; a list if series differ in length. Missing values of channels are NaN.
+    instances : Index, or Series with a `target`
+        Instances in the order of `X`. With a `target`, a Series of the targets, which `fit` accepts
+        as `y`. Its index has the instances.
 
     Raises
     ------
     TypeError
-        Where `frame` is no frame, channels hold no real numbers, or `time` no time points.
+        If `frame` is not a frame, channels do not hold real numbers, or `time` does not hold time
+        points.
     ValueError
-        Where columns or rows are missing, an instance or time point is NaN, time points of an
+        If columns or rows are missing, an instance or time point is NaN, time points of an
         instance are repeated or not in order, an instance has no value of a channel, or its target
         differs from row to row.
 
@@ -113,7 +114,7 @@ def from_long(
 
 def _as_pandas(frame):
     if callable(getattr(type(frame), "collect", None)):
-        raise TypeError("frame must be a frame, got a lazy one: pass frame.collect()")
+        raise TypeError("frame must not be a lazy frame: pass frame.collect()")
     if type(frame).__module__.partition(".")[0] == "polars" and hasattr(frame, "columns"):
         frame = pd.DataFrame({name: _of_polars(frame[name]) for name in frame.columns})
     if not isinstance(frame, pd.DataFrame):
@@ -121,12 +122,12 @@ def _as_pandas(frame):
             f"frame must be a DataFrame of pandas or polars, got a {type(frame).__name__}"
         )
     if not len(frame):
-        raise ValueError(f"frame must have a row for each time point, got the shape {frame.shape}")
+        raise ValueError(f"frame must have one row per time point, got the shape {frame.shape}")
     return frame
 
 
 def _of_polars(column):
-    """A column as pandas takes it; polars 1.0 makes no arrays of dates beside numpy 2."""
+    """Convert a column for pandas; polars 1.0 cannot convert dates to arrays with NumPy 2."""
     if column.dtype.is_numeric():
         return column.to_numpy()
     values = column.to_list()
@@ -134,7 +135,10 @@ def _of_polars(column):
 
 
 def _checked_channels(frame, instance, time, channels, target):
-    """The columns of values; raises where one is missing, comes twice or holds no real numbers."""
+    """Return the columns of values.
+
+    Raises an error if a column is missing, is named twice or does not hold real numbers.
+    """
     if isinstance(channels, str):
         raise TypeError(f"channels must be a list of columns, got a string: pass [{channels!r}]")
     others = [instance, time] if target is None else [instance, time, target]
@@ -151,14 +155,14 @@ def _checked_channels(frame, instance, time, channels, target):
         )
     if not channels or len(set(needed)) < len(needed) or not frame.columns.is_unique:
         raise ValueError(
-            f"instance, time, target and channels must be different columns, of channels one at "
-            f"least, got {needed} of the columns {list(frame.columns)}"
+            f"instance, time, target and channels must be different columns, with at least one "
+            f"channel, got {needed} of the columns {list(frame.columns)}"
         )
     found = {name: str(frame[name].dtype) for name in channels if not _is_real(frame[name].dtype)}
     if found:
         raise TypeError(
-            f"channels must hold real numbers, got columns of dtypes {found}. Name the channels, "
-            "channels=[...], or make these numbers: pandas.to_numeric(frame[name])"
+            f"channels must hold real numbers, got columns of dtypes {found}. Select channels with "
+            "channels=[...], or convert these columns: pandas.to_numeric(frame[name])"
         )
     return list(channels)
 
@@ -168,12 +172,12 @@ def _is_real(dtype):
 
 
 def _complete(frame, name):
-    """The column, which must have a value in every row."""
+    """Return a column; raise ValueError if it has missing values."""
     column = frame[name]
     if column.isna().any():
         raise ValueError(
             f"the column {name!r} must have a value in every row, got {column.isna().sum()} "
-            f"without: drop these, frame.dropna(subset=[{name!r}])"
+            f"missing: drop these rows, frame.dropna(subset=[{name!r}])"
         )
     return column
 
@@ -184,25 +188,28 @@ def _check_categories(column, names):
     empty = column.dtype.categories.difference(names)
     if len(empty):
         raise ValueError(
-            f"every instance must have a row, but of the categories of {column.name!r} "
-            f"{list(empty[:3])} have none: frame[{column.name!r}].cat.remove_unused_categories() "
-            "leaves them out"
+            f"every instance must have a row, but the categories {list(empty[:3])} of "
+            f"{column.name!r} have none: remove them with "
+            f"frame[{column.name!r}].cat.remove_unused_categories()"
         )
 
 
 def _check_order(times, codes, instances):
-    """Raise unless time points of each instance rise; their rows stand together."""
+    """Raise an error unless the time points of each instance increase.
+
+    The rows of an instance must be contiguous.
+    """
     is_time = is_numeric_dtype(times) or is_datetime64_any_dtype(times)
     if not (is_time or is_timedelta64_dtype(times) or isinstance(times.dtype, pd.PeriodDtype)):
         raise TypeError(
             f"the column {times.name!r} must hold numbers, dates or periods, got the dtype "
-            f"{times.dtype}: pandas.to_datetime makes dates of strings"
+            f"{times.dtype}: convert strings with pandas.to_datetime"
         )
     before, after = times.array[:-1], times.array[1:]
     is_same = codes[1:] == codes[:-1]
     for wrong, must, remedy in (
-        (is_same & (after < before), "be in order", "frame.sort_values({!r}, kind='stable')"),
-        (is_same & (after == before), "differ", "drop or average rows of one {!r}"),
+        (is_same & (after < before), "be sorted", "frame.sort_values({!r}, kind='stable')"),
+        (is_same & (after == before), "be unique", "drop or average rows with equal {!r}"),
     ):
         if wrong.any():
             first = int(np.argmax(wrong))
@@ -219,7 +226,7 @@ def _check_no_channel_is_empty(series, channels, instances):
         if empty.any():
             raise ValueError(
                 f"every instance must have a value of every channel, but {name} has none of "
-                f"{channels[empty.argmax()]}: leave out the instance or the channel"
+                f"{channels[empty.argmax()]}: drop the instance or the channel"
             )
 
 

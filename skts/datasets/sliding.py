@@ -1,4 +1,4 @@
-"""Windows of series, and what comes after each of them."""
+"""Windows of series, and the values that follow them."""
 
 from typing import Any
 
@@ -11,37 +11,37 @@ from skts.params import integer
 
 
 def windows(y: Any, length: int, horizon: int, *, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of series, and the values that come some steps after each, for regressors.
+    """Cut series into windows and the values that follow them, for regressors.
 
-    No window reaches from one series into another.
+    No window spans two series.
 
     Parameters
     ----------
     y : Series, frame, array or panel
-        One series: a Series, an array of shape (T,), or a frame with a row for each time point and
-        a column for each channel. Several: an array of shape (n_series, C, T), a list of arrays
-        (T_i,) or (C, T_i), a list of frames, or a frame whose index has the series ahead of the
-        time points.
+        One series: a Series, an array of shape (T,), or a frame with one row per time point and
+        one column per channel. Several series: an array of shape (n_series, C, T), a list of
+        arrays (T_i,) or (C, T_i), a list of frames, or a frame whose index has the series before
+        the time points.
     length : int
-        Time points in a window.
+        Number of time points in a window.
     horizon : int
-        Steps from the last time point of a window to its target; 1 is the next one.
+        Steps from the last time point of a window to its target. 1 is the next time point.
     stride : int, default=1
         Steps from one window to the next.
 
     Returns
     -------
     X : ndarray of shape (n, C, length), float64
-        Series by series, in the order of time. A value that is missing is NaN.
-    target : ndarray of shape (n,), or (n, C) where there are several channels, float64
+        Ordered by series and time. Missing values are NaN.
+    target : ndarray of shape (n,), or (n, C) for several channels, float64
 
     Raises
     ------
     ValueError
-        Where a number is no integer of at least 1, a series is too short, or its time points are
-        not in order or have gaps.
+        If a number is not an integer of at least 1, a series is too short, or its time points
+        are not sorted or have gaps.
     TypeError
-        Where the values are no real numbers.
+        If the values are not real numbers.
 
     Examples
     --------
@@ -56,25 +56,27 @@ def windows(y: Any, length: int, horizon: int, *, stride: int = 1) -> tuple[np.n
     parts = [_windows_of(x, length, horizon, stride, i) for i, x in enumerate(_series_in(y))]
     n_channels = {X.shape[1] for X, _ in parts}
     if len(n_channels) != 1:
-        raise ValueError(f"all series must have the same channels, got {sorted(n_channels)}")
+        raise ValueError(
+            f"all series must have the same number of channels, got {sorted(n_channels)}"
+        )
     X, target = (np.concatenate(part) for part in zip(*parts, strict=True))
     return X, target[:, 0] if target.shape[1] == 1 else target
 
 
 def _windows_of(x, length, horizon, stride, i):
-    """Windows (n, C, length) of one series (C, T), and targets (n, C)."""
+    """Return windows (n, C, length) of one series (C, T), and targets (n, C)."""
     n_timepoints = x.shape[1]
     if n_timepoints < length + horizon:
         raise ValueError(
-            f"a series must have at least {length + horizon} time points, length={length} and "
-            f"horizon={horizon}, got {n_timepoints} in series {i}: lower these, or leave it out"
+            f"a series must have at least {length + horizon} time points (length + horizon), got "
+            f"{n_timepoints} in series {i}: lower length or horizon, or drop the series"
         )
     X = np.lib.stride_tricks.sliding_window_view(x[:, :-horizon], length, axis=1)[:, ::stride]
     return np.moveaxis(X, 1, 0), x[:, length + horizon - 1 :: stride].T
 
 
 def _series_in(y):
-    """Each series as float64 (C, T)."""
+    """Return each series as float64 (C, T)."""
     if isinstance(y, pd.Series):
         y = y.to_frame()
     if is_panel(y) and y.index.nlevels > 1:
@@ -90,7 +92,7 @@ def _series_in(y):
     for x in found:
         if x.ndim != 2 or x.dtype.kind not in "biuf":
             raise TypeError(
-                f"y must hold series of real numbers, got one of shape {x.shape}, dtype {x.dtype}"
+                f"y must hold series of real numbers, got shape {x.shape} and dtype {x.dtype}"
             )
     return [x.astype(np.float64) for x in found]
 
@@ -101,14 +103,14 @@ def _of_array(values):
     if values.ndim != 3 or 0 in values.shape:
         raise ValueError(
             "y must be one series (T,) or several (n_series, C, T), got an array of shape "
-            f"{values.shape}: pass pandas.DataFrame(y) where its columns are channels, y[:, None] "
-            "where its rows are series"
+            f"{values.shape}: pass pandas.DataFrame(y) if its columns are channels, or y[:, None] "
+            "if its rows are series"
         )
     return list(values)
 
 
 def _check_no_gaps(series, i):
-    """Raise where pandas' time points are not in order, or one step is not as long as others."""
+    """Raise ValueError if the index of a pandas series is not sorted or has gaps."""
     check_times(series, i, what="y")
     times = getattr(series, "index", None)
     is_dated = isinstance(times, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex)
@@ -122,13 +124,13 @@ def _check_no_gaps(series, i):
         first = int(wrong.argmax())
         raise ValueError(
             f"the time points of a series must have no gaps, series {i} of y has "
-            f"{times[first + 1]} after {times[first]}: fill them, as y.asfreq(...).ffill() does "
-            "for dates, or number the rows, y.reset_index(drop=True)"
+            f"{times[first + 1]} after {times[first]}: fill them, for dates with "
+            "y.asfreq(...).ffill(), or number the rows with y.reset_index(drop=True)"
         )
 
 
 def _is_regular(dates):
-    """Whether dates follow a frequency, or are the same day of every so many months."""
+    """Return whether dates follow a frequency, or are the same day at regular month intervals."""
     if dates.freq is not None or pd.infer_freq(dates):
         return True
     months = np.diff(12 * dates.year + dates.month)

@@ -1,4 +1,4 @@
-"""Ensembles: of one estimator from several seeds, of different ones, of views of the series."""
+"""Ensembles of seeds, of different estimators, and of views of the series."""
 
 from skts.ensemble.members import Ensemble
 from skts.ensemble.multiview import MultiViewClassifier, MultiViewRegressor

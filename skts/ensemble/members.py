@@ -1,4 +1,4 @@
-"""What ensembles share: fitted members whose answers are averaged."""
+"""Base classes of ensembles, which average fitted members."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
@@ -19,14 +19,14 @@ from skts.persistence.storable import Persistent, restored_from, set_fitted, wit
 
 
 def series_of_seeds(seed, n):
-    """`seed` and n - 1 more, which no other seed leads to but by chance."""
+    """Return `seed` and n - 1 more seeds, which depend on `seed`."""
     return [seed, *map(int, np.random.SeedSequence(seed).generate_state(n - 1))]
 
 
 def unfitted_like(member, options, device):
-    """An unfitted estimator of the member's class with these plain options, on another device.
+    """Return an unfitted estimator of the member's class with these plain options and a device.
 
-    `init_from`, which `plain_parameters` may leave out, is the member's.
+    `init_from` is that of the member if `plain_parameters` omits it.
     """
     others = member.get_params(deep=False)
     held = {"init_from": others["init_from"]} if others.keys() - options.keys() else {}
@@ -35,7 +35,7 @@ def unfitted_like(member, options, device):
 
 
 def _can_transform(ensemble):
-    """Whether every member has `transform`."""
+    """Return whether every member has `transform`."""
     members = ensemble._tagged_members()
     return bool(members) and all(hasattr(member, "transform") for member in members)
 
@@ -43,39 +43,39 @@ def _can_transform(ensemble):
 class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
     """Abstract base of all ensembles."""
 
-    #: Parameters that are estimators, which files keep by `_plain_estimators`.
+    #: Parameters that are estimators. `_plain_estimators` converts them for files.
     _holds_estimators: ClassVar[tuple[str, ...]] = ()
     _fitted_attributes: ClassVar[tuple] = (
         ("estimators_ : list", "The fitted members."),
-        ("n_features_in_ : int", "That of the first member."),
-        ("feature_names_in_ : ndarray of str", "Those of the first member, if it has them."),
+        ("n_features_in_ : int", "Number of columns of a 2-D X, from the first member."),
+        ("feature_names_in_ : ndarray of str", "Column names, if the first member has them."),
     )
 
     n_jobs: int | None = param(
         default=None,
         rule=Rule("an integer other than 0", lambda v: INTEGER.accepts(v) and v != 0, int),
         group="device and speed",
-        doc="Number of members trained in parallel, in processes of joblib; -1 uses all cores.",
+        doc="Number of members to train in parallel, in processes of joblib. -1 uses all cores.",
     )
 
     @abstractmethod
     def _unfitted_members(self):
-        """New estimators, as the options say."""
+        """Return new estimators for the current options."""
 
     def _plain_estimators(self):
-        """The parameters that are estimators, as plain data."""
+        """Return the parameters that are estimators as plain data."""
         return {}
 
     @classmethod
     def _estimators_from(cls, plain, members, device):
-        """These parameters again, where those are the fitted members."""
+        """Return these parameters as estimators, given the fitted members."""
         return {}
 
     def _check_before_saving(self):
-        """Raise ValueError where the options are not those of the fitted members."""
+        """Raise ValueError if the options are not those of the fitted members."""
 
     def _member_weights(self):
-        """How much each member counts; None: all alike."""
+        """Return the weight of each member; None: equal weights."""
 
     @property
     def n_features_in_(self) -> int:
@@ -101,7 +101,7 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
 
     @abstractmethod
     def _tagged_members(self):
-        """The members whose input is that of the ensemble."""
+        """Return the members that read the input of the ensemble."""
 
     def fit(
         self,
@@ -114,11 +114,12 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X, y : as the members' `fit` takes them
+        X, y : as in the members' `fit`
         sample_weight : array-like of shape (n,), optional
-            Handed to the members' `fit`.
+            Passed to the members' `fit`.
         **fit_params
-            Likewise; a pipeline takes weights as ``fcnclassifier__sample_weight=...``.
+            Passed to the members' `fit`. A pipeline takes weights as
+            ``fcnclassifier__sample_weight=...``.
 
         Returns
         -------
@@ -127,8 +128,8 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         Raises
         ------
         ValueError, TypeError
-            If an option is invalid, or the `fit` of a member raises it. An ensemble fitted before
-            stays as it was.
+            If an option is invalid, or the `fit` of a member raises it. A fitted ensemble does not
+            change.
         """
         self._check_options()
         if sample_weight is not None:
@@ -143,10 +144,10 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         return self
 
     def _check_weights_can_be_learnt(self, X, y, fit_params):
-        """Raise ValueError, ahead of training, where `_learn_weights` could not do its work."""
+        """Raise ValueError before training if `_learn_weights` could not work."""
 
     def _learn_weights(self, fitted, X, y, fit_params):
-        """Keep on self how much each of the fitted members counts."""
+        """Store the weights of the fitted members on self."""
 
     def _stored(self):
         check_is_fitted(self)
@@ -190,7 +191,7 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         return ensemble
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """The features of each series, those of all members side by side.
+        """Return the features of each series, concatenated over the members.
 
         Available only if every member has `transform`.
 
@@ -208,19 +209,19 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            As the members' `transform`.
+            As in the members' `transform`.
         """
         check_is_fitted(self)
         return np.hstack([member.transform(X) for member in self.estimators_])
 
     @available_if(_can_transform)
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
-        """Names of the features, ``<member>__<feature of the member>``.
+        """Return the names of the features, ``<member>__<feature of the member>``.
 
         Parameters
         ----------
         input_features : ignored
-            As scikit-learn's transformers have it.
+            For compatibility with scikit-learn's transformers.
 
         Returns
         -------
@@ -237,7 +238,7 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         return np.array(names, dtype=object)
 
     def _member_names(self):
-        """A name of each fitted member."""
+        """Return a name of each fitted member."""
         return map(str, range(len(self.estimators_)))
 
     def _average(self, method, X):
@@ -246,7 +247,7 @@ class Ensemble(TransformerMixin, Params, Persistent, BaseEstimator, ABC):
         return np.average(answers, axis=0, weights=self._member_weights())
 
 
-# scikit-learn, which wraps `transform` for `set_output`, would forget the condition
+# here, because scikit-learn wraps `transform` for `set_output` and drops an earlier condition
 Ensemble.transform = available_if(_can_transform)(Ensemble.transform)  # type: ignore[method-assign]
 
 
@@ -260,7 +261,7 @@ class ClassifierEnsemble(ProbabilisticClassifier, Ensemble):
         return self._first_member.classes_
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Average of the members' probabilities.
+        """Average the probabilities of the members.
 
         Parameters
         ----------
@@ -276,7 +277,7 @@ class ClassifierEnsemble(ProbabilisticClassifier, Ensemble):
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            As the members' `predict_proba`.
+            As in the members' `predict_proba`.
         """
         return self._average("predict_proba", X)
 
@@ -285,7 +286,7 @@ class RegressorEnsemble(RegressorMixin, Ensemble):
     """Abstract base of the ensembles of regressors."""
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Average of the members' predictions.
+        """Average the predictions of the members.
 
         Parameters
         ----------
@@ -300,6 +301,6 @@ class RegressorEnsemble(RegressorMixin, Ensemble):
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            As the members' `predict`.
+            As in the members' `predict`.
         """
         return self._average("predict", X)

@@ -1,4 +1,4 @@
-"""Several views of the series, each with a network of fixed features, in one ensemble."""
+"""Ensembles of ridge regressions on several views of the series."""
 
 import dataclasses
 
@@ -19,13 +19,13 @@ from skts.training.ridge import n_effective
 from skts.training.series_options import ClassParams, InputParams
 from skts.training.train import draw_seed
 
-#: What Hydra's and MiniRocket's kernels read.
+#: Representations that Hydra's and MiniRocket's kernels read.
 VIEWS = (None, "derivative", "cumulative_sum", "spectrum")
 KERNEL_OPTIONS = [field.name for field in dataclasses.fields(KernelOptions)]
 
 
 class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
-    """What both ensembles share."""
+    """Base of MultiViewClassifier and MultiViewRegressor."""
 
     paper = (
         "M. Middlehurst, P. Schaefer, A. Bagnall (2024). Bake off redux: a review and experimental "
@@ -52,7 +52,7 @@ class _MultiView(InputParams, NetworkParams, LikelihoodWeighted, KernelOptions):
         return [*on_kernels, self._on_quantiles(random_state=seeds[-1], **options)]
 
     def _check_before_saving(self):
-        # not new seeds, which would be drawn from a random state of the user's
+        # not with new seeds, which would change the random state of the user
         now = self._members_of([member.random_state for member in self.estimators_])
         for member, fitted in zip(now, self.estimators_, strict=True):
             differ = [
@@ -74,13 +74,13 @@ class MultiViewClassifier(ClassifierEnsemble, _MultiView, ClassParams):
     """The most accurate classifier of skts: ridge classification on five views of the series.
 
     Four members are HydraMiniRocketClassifier: on the series, its derivative, its cumulative sum
-    and its spectrum. The fifth is QuantRidgeClassifier. Their probabilities are averaged, with
-    weights as EnsembleClassifier learns them: a view with a high leave-one-out log loss gets almost
-    no weight. Ensembles over representations were the most accurate in the comparison of [1]_.
+    and its spectrum. The fifth is QuantRidgeClassifier. The probabilities are averaged with learnt
+    weights, as in EnsembleClassifier. A view with a high leave-one-out log loss gets almost no
+    weight. Ensembles over representations were the most accurate in the comparison of [1]_.
 
-    Training takes about four times as long as that of HydraMiniRocketClassifier, and its time grows
-    with the square of the number of series: use it for up to a few thousand. Members are trained
-    one after another unless `n_jobs` says otherwise, so memory is that of one member at a time.
+    Training takes about four times as long as for HydraMiniRocketClassifier. Its time grows with
+    the square of the number of series, so use it for up to a few thousand series. By default,
+    members are trained one after another, so only one member at a time needs memory.
     """
 
     _on_kernels = HydraMiniRocketClassifier
@@ -98,13 +98,13 @@ class MultiViewRegressor(RegressorEnsemble, _MultiView):
     """The most accurate regressor of skts: ridge regression on five views of the series.
 
     Four members are HydraMiniRocketRegressor: on the series, its derivative, its cumulative sum and
-    its spectrum. The fifth is QuantRidgeRegressor. Their predictions are averaged, with weights as
-    EnsembleRegressor learns them: a view with a high leave-one-out error gets almost no weight.
+    its spectrum. The fifth is QuantRidgeRegressor. The predictions are averaged with learnt
+    weights, as in EnsembleRegressor. A view with a high leave-one-out error gets almost no weight.
     Ensembles over representations were the most accurate in the comparison of [1]_.
 
-    Training takes about four times as long as that of HydraMiniRocketRegressor, and its time grows
-    with the square of the number of series: use it for up to a few thousand. Members are trained
-    one after another unless `n_jobs` says otherwise, so memory is that of one member at a time.
+    Training takes about four times as long as for HydraMiniRocketRegressor. Its time grows with the
+    square of the number of series, so use it for up to a few thousand series. By default, members
+    are trained one after another, so only one member at a time needs memory.
     """
 
     _on_kernels = HydraMiniRocketRegressor

@@ -18,7 +18,7 @@ from skts.training.train import draw_seed
 
 
 def _random_states(estimator):
-    """The estimator's parameters that hold a random state, with their values."""
+    """Return the parameters of the estimator that hold a random state, with their values."""
     parameters = estimator.get_params(deep=True)
     return {k: v for k, v in parameters.items() if k.rpartition("__")[2] == "random_state"}
 
@@ -28,10 +28,10 @@ def _is_seeded(value):
 
 
 class _SeedEnsemble(Ensemble):
-    """What both ensembles share."""
+    """Base of SeedEnsembleClassifier and SeedEnsembleRegressor."""
 
     if TYPE_CHECKING:
-        estimator: BaseEstimator  # which both declare, each with a rule of its own
+        estimator: BaseEstimator  # both subclasses declare it, each with its own rule
 
     paper = (
         "B. Lakshminarayanan, A. Pritzel, C. Blundell (2017). Simple and scalable predictive "
@@ -39,7 +39,7 @@ class _SeedEnsemble(Ensemble):
     )
     _holds_estimators = ("estimator",)
 
-    n_estimators: int = param(default=5, rule=integer(1), doc="Members of the ensemble.")
+    n_estimators: int = param(default=5, rule=integer(1), doc="Number of members.")
 
     def _tagged_members(self):
         return [self.estimator] if isinstance(self.estimator, BaseEstimator) else []
@@ -65,14 +65,14 @@ class _SeedEnsemble(Ensemble):
                 and not isinstance(seed, Integral)
             ):
                 raise ValueError(
-                    "checkpoint_dir needs members that can be told when the ensemble is started "
-                    f"again: random_state of its estimator must be an int, got {seed!r}"
+                    "random_state of the estimator must be an int with checkpoint_dir, which "
+                    f"identifies each member by its seed, got {seed!r}"
                 )
 
     def _check_before_saving(self):
         if type(self.estimator) is not type(self.estimators_[0]):
             raise ValueError(
-                f"the estimator is a {type(self.estimator).__name__}, in fit it was a "
+                f"the estimator is a {type(self.estimator).__name__}, but in fit it was a "
                 f"{type(self.estimators_[0]).__name__}: set it back before saving"
             )
 
@@ -87,8 +87,8 @@ class _SeedEnsemble(Ensemble):
 class SeedEnsembleClassifier(ClassifierEnsemble, _SeedEnsemble):
     """Average of one classifier trained from several seeds [1]_.
 
-    The first member is the estimator itself; the seeds of the others are drawn from its
-    ``random_state``. For different estimators there is EnsembleClassifier.
+    The first member has the ``random_state`` of the estimator. The seeds of the other members are
+    drawn from it. Use EnsembleClassifier for different estimators.
     """
 
     _example = """\
@@ -106,7 +106,7 @@ class SeedEnsembleClassifier(ClassifierEnsemble, _SeedEnsemble):
             lambda v: _is_seeded(v) and is_classifier(v) and hasattr(v, "predict_proba"),
             BaseEstimator,
         ),
-        doc="What is trained; also a pipeline around it. It stays unfitted.",
+        doc="Estimator to train, or a pipeline that ends with it. It stays unfitted.",
         kw_only=False,
     )
 
@@ -114,8 +114,8 @@ class SeedEnsembleClassifier(ClassifierEnsemble, _SeedEnsemble):
 class SeedEnsembleRegressor(RegressorEnsemble, _SeedEnsemble):
     """Average of one regressor trained from several seeds [1]_.
 
-    The first member is the estimator itself; the seeds of the others are drawn from its
-    ``random_state``. For different estimators there is EnsembleRegressor.
+    The first member has the ``random_state`` of the estimator. The seeds of the other members are
+    drawn from it. Use EnsembleRegressor for different estimators.
     """
 
     _example = """\
@@ -133,6 +133,6 @@ class SeedEnsembleRegressor(RegressorEnsemble, _SeedEnsemble):
             lambda v: _is_seeded(v) and is_regressor(v),
             BaseEstimator,
         ),
-        doc="What is trained; also a pipeline around it. It stays unfitted.",
+        doc="Estimator to train, or a pipeline that ends with it. It stays unfitted.",
         kw_only=False,
     )

@@ -23,7 +23,7 @@ from skts.training.ridge import n_effective
 
 #: How fast a member's weight falls with its loss; chosen by benchmarks/representations.py.
 SHARPNESS = 3.0
-#: Mean squared errors below this part of the target's variance count as this.
+#: Lower limit of mean squared errors, as a share of the variance of the target.
 LEAST_ERROR = 1e-12
 
 WEIGHTS = Rule(
@@ -34,23 +34,23 @@ WEIGHTS = Rule(
 
 
 def loss_of_error(error):
-    """Negative log likelihood, but for a constant, given the mean squared error."""
+    """Return the negative log likelihood, up to a constant, for a mean squared error."""
     return np.log(max(error, LEAST_ERROR)) / 2
 
 
 def weights_by_likelihood(losses, n):
-    """exp(-3 sqrt(n) loss), which sum to 1; `losses` are negative log likelihoods per series."""
+    """Return exp(-3 sqrt(n) loss), scaled to sum 1; losses are mean negative log likelihoods."""
     return softmax(-SHARPNESS * np.sqrt(n) * np.asarray(losses))
 
 
 def weights_of_series(y, fit_params):
-    """The weight of each series, ones without `sample_weight`."""
+    """Return the weight of each series; ones without `sample_weight`."""
     weight = fit_params.get("sample_weight")
     return np.broadcast_to(1.0 if weight is None else np.asarray(weight, float), _num_samples(y))
 
 
 def check_weights(weights, n):
-    """Raise ValueError unless these are `n` weights that are not negative and sum to 1."""
+    """Raise ValueError unless these are `n` non-negative weights with sum 1."""
     if not (
         isinstance(weights, np.ndarray)
         and weights.dtype == np.float64
@@ -62,10 +62,10 @@ def check_weights(weights, n):
 
 
 class LikelihoodWeighted(Ensemble):
-    """Abstract base: members whose weights may be learnt from held-out training series."""
+    """Abstract base of ensembles that learn weights from held-out training series."""
 
     _fitted_attributes = (
-        ("weights_ : ndarray of shape (n_members,)", "How much each member counts; they sum to 1."),
+        ("weights_ : ndarray of shape (n_members,)", "Weights of the members, with sum 1."),
     )
 
     if TYPE_CHECKING:
@@ -81,15 +81,15 @@ class LikelihoodWeighted(Ensemble):
         return ensemble
 
     def _loss_left_out(self, member):
-        """Negative log likelihood per series of the leave-one-out predictions of a ridge member."""
+        """Return the mean negative log likelihood of the leave-one-out predictions of a member."""
         return member.loo_loss_ if is_classifier(self) else loss_of_error(member.loo_loss_)
 
 
 class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
-    """What both ensembles share."""
+    """Base of EnsembleClassifier and EnsembleRegressor."""
 
     if TYPE_CHECKING:
-        estimators: list[tuple[str, BaseEstimator]]  # which both declare
+        estimators: list[tuple[str, BaseEstimator]]  # both subclasses declare it
 
     paper = (
         "M. P. Perrone, L. N. Cooper (1993). When networks disagree: ensemble methods for hybrid "
@@ -100,20 +100,21 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
     weights: Literal["likelihood"] | Sequence[float] | None = param(
         default="likelihood",
         rule=WEIGHTS,
-        doc="How much each member counts. 'likelihood': exp(-3 sqrt(n) loss). Here n is the number "
-        "of training series. The loss of a classifier is its log loss on held-out series, that of "
-        "a regressor half the logarithm of its mean squared error. The ridge estimators of skts "
-        "use their `loo_loss_`; all other members are cross-validated. None: all alike.",
+        doc="Weights of the members. 'likelihood': exp(-3 sqrt(n) loss), where n is the number of"
+        " training series. The loss of a classifier is its log loss on held-out series. The "
+        "loss of a regressor is half the logarithm of its mean squared error. The ridge "
+        "estimators of skts use their `loo_loss_`; all other members are cross-validated. "
+        "None: equal weights.",
     )
     cv: int = param(
         default=5,
         rule=integer(2),
-        doc="Number of folds, shuffled; for classifiers stratified, and at most as many as the "
-        "smallest class has series.",
+        doc="Number of shuffled folds. For classifiers they are stratified, and there are at most"
+        " as many as the smallest class has series.",
     )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Options of the ensemble, and with `deep` those of its members as name__option.
+        """Return the options of the ensemble and, with `deep`, of its members as name__option.
 
         Parameters
         ----------
@@ -155,7 +156,7 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         return [member for _, member in self.estimators] if is_sequence(self.estimators) else []
 
     def _member_names(self):
-        # those of `fit`, which a file does not keep: there they are the names that it has
+        # the names at `fit`; files store no `_names`, but these `estimators`
         return vars(self).get("_names") or [name for name, _ in self.estimators]
 
     def _unfitted_members(self):
@@ -185,13 +186,13 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
                 "weights=None"
             )
         kept = weights_of_series(y, fit_params) > 0
-        if not kept.any():  # which the members refuse
+        if not kept.any():  # the members raise an error
             return
         assert_all_finite(y, input_name="y", estimator_name=type(self).__name__)
         if is_classifier(self):
             check_classification_targets(y)
             labels, counts = np.unique(y[kept], return_counts=True)
-            if len(labels) > 1 and counts.min() < 2:  # one class alone the members refuse
+            if len(labels) > 1 and counts.min() < 2:  # the members refuse a single class
                 raise ValueError(
                     f"class {labels.tolist()[counts.argmin()]!r} has one series, too few for the "
                     f"cross-validation {remedy}"
@@ -223,7 +224,7 @@ class _HeterogeneousEnsemble(LikelihoodWeighted, _BaseComposition):
         return weights_by_likelihood(losses, n_effective(weight))
 
     def _folds(self, y, weight):
-        """Rows to train on and rows held out; series of weight 0 are in neither."""
+        """Yield training rows and held-out rows. Series of weight 0 are in neither."""
         (rows,) = np.nonzero(weight)
         y, n_folds, make = y[rows], self.cv, KFold
         if is_classifier(self):
@@ -254,9 +255,9 @@ def _as_numpy(y):
 
 
 def _by_series(X):
-    """What can be indexed series by series.
+    """Return a container that can be indexed by series.
 
-    A frame with a row for each time point becomes a list of frames.
+    A frame with one row per time point becomes a list of frames.
     """
     if not hasattr(X, "__getitem__") and hasattr(X, "__array__"):
         return np.asarray(X)
@@ -266,7 +267,7 @@ def _by_series(X):
 
 
 def _held_out(estimator, method, X, y, train, test, fit_params):
-    """Fitted on some of the series, the labels of its answers and its answers for the others."""
+    """Fit on some series, and return the labels and the predictions for the others."""
     own = _check_method_params(X, fit_params, indices=train)
     member = clone(estimator).fit(_safe_indexing(X, train), y[train], **own)
     return getattr(member, "classes_", None), getattr(member, method)(_safe_indexing(X, test))
@@ -288,10 +289,10 @@ def _are_pairs(value, accepts):
 
 
 class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
-    """Weighted average of different classifiers, the weights learnt [1]_.
+    """Weighted average of different classifiers, with learnt weights [1]_.
 
-    Members with a high log loss on held-out training series get little weight. For the same
-    classifier from several seeds there is SeedEnsembleClassifier.
+    Members with a high log loss on held-out training series get little weight. Use
+    SeedEnsembleClassifier for one classifier with several seeds.
     """
 
     _method = "predict_proba"
@@ -313,7 +314,7 @@ class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
             lambda v: _are_pairs(v, lambda m: is_classifier(m) and hasattr(m, "predict_proba")),
             list[tuple[str, BaseEstimator]],
         ),
-        doc="The members by name; pipelines are allowed. `fit` trains clones of them.",
+        doc="Pairs of name and member. Pipelines are allowed. `fit` trains clones of the members.",
         kw_only=False,
     )
 
@@ -324,16 +325,16 @@ class EnsembleClassifier(ClassifierEnsemble, _HeterogeneousEnsemble):
             probabilities[np.ix_(test, np.searchsorted(member.classes_, classes))] = found
         target = np.searchsorted(member.classes_, y)
         n = np.count_nonzero(weight)
-        # a probability of 0 must not cost without limit
+        # the loss of a probability of 0 must be finite
         smoothed = (n * probabilities[np.arange(len(y)), target] + 1 / n_classes) / (n + 1)
         return -np.average(np.log(smoothed), weights=weight)
 
 
 class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
-    """Weighted average of different regressors, the weights learnt [1]_.
+    """Weighted average of different regressors, with learnt weights [1]_.
 
-    Members with a high error on held-out training series get little weight. For the
-    same regressor from several seeds there is SeedEnsembleRegressor.
+    Members with a high error on held-out training series get little weight. Use
+    SeedEnsembleRegressor for one regressor with several seeds.
     """
 
     _method = "predict"
@@ -355,13 +356,13 @@ class EnsembleRegressor(RegressorEnsemble, _HeterogeneousEnsemble):
             lambda v: _are_pairs(v, is_regressor),
             list[tuple[str, BaseEstimator]],
         ),
-        doc="The members by name; pipelines are allowed. `fit` trains clones of them.",
+        doc="Pairs of name and member. Pipelines are allowed. `fit` trains clones of the members.",
         kw_only=False,
     )
 
     def _held_out_loss(self, answers, member, y, weight):
         y = np.asarray(y, dtype=float)
-        predictions = y.copy()  # where the weight is 0 nothing is held out
+        predictions = y.copy()  # series of weight 0 are never held out
         for test, (_, found) in answers:
             predictions[test] = found
         peak = np.abs(y).max() or 1.0  # squares of the largest numbers would overflow

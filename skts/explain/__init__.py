@@ -1,4 +1,4 @@
-"""What a fitted network looks at, in numbers; skts.plotting draws them."""
+"""Explanations of fitted networks as arrays; skts.plotting draws them."""
 
 from skts.explain.attributions import integrated_gradients, occlusion
 from skts.explain.importance import channel_importance

@@ -1,4 +1,4 @@
-"""Attributions: what each value of a series adds to the network's output, through captum."""
+"""Attributions of the network's output to the values of a series, computed with captum."""
 
 import warnings
 from typing import Any, Literal
@@ -24,10 +24,10 @@ from skts.input.validation import check_series
 from skts.layers import padding_mask
 from skts.params import integer, rule_of
 
-#: Share of all that is attributed by which it may miss the change of the output [1]_.
+#: Largest error of the sum of attributions, as a share of the sum of their absolute values [1]_.
 TOLERANCE = 0.05
 
-#: What outputs, which are of the order of 1, may differ by where nothing is attributed.
+#: Additional absolute error that is allowed; outputs are of the order of 1.
 ROUNDING = 1e-5
 
 
@@ -40,53 +40,52 @@ def integrated_gradients(
     baseline: Literal["zero", "mean"] | ArrayLike = "zero",
     n_steps: int = 50,
 ) -> np.ndarray | Any:
-    """What each value adds to the output, by the gradients on the way from a baseline [1]_.
+    """Attribute the output to the values of a series with integrated gradients [1]_.
 
     The gradient is averaged along the straight line from the baseline to the series, and multiplied
-    with their difference. The attributions of a series sum up to the network's output for it less
-    that for the baseline.
+    by their difference. The attributions of a series sum to the output for the series minus the
+    output for the baseline.
 
-    Attributions are of what the network reads: after ``normalize="series"``, and with missing
-    values filled. Gradients are computed in float32, whatever the estimator's precision, over at
-    most `batch_size` series at a time.
+    Attributions refer to the series after ``normalize="series"`` and with missing values filled.
+    Gradients are always computed in float32, for at most `batch_size` series at a time.
 
     Parameters
     ----------
     estimator : classifier or regressor of skts
-        Fitted. Of an ensemble one of its ``estimators_``, of an adapter its ``estimator_``.
+        Fitted. Of an ensemble, pass one of ``estimators_``; of an adapter, pass ``estimator_``.
     X : as in `fit`
     classes : label, array-like of n labels, or None, default=None
-        Which class's logit the output is; None: the predicted one's. None alone for regressors,
-        whose attributions are in the units of the target.
+        Class whose logit is explained. None: the predicted class. Regressors only accept None;
+        their attributions have the unit of the target.
     baseline : {"zero", "mean"} or array-like, default="zero"
-        The series that says nothing: zeros, usual for normalised series [2]_; each channel's mean
-        over the series, a flat line; or numbers in a shape that broadcasts to (n, C, T), such as
-        the mean training series, as the network reads it.
+        Series without information: zeros, usual for normalised series [2]_; "mean", the mean of
+        each channel over the series; or numbers that broadcast to (n, C, T), such as the mean
+        training series as the network reads it.
     n_steps : int, default=50
-        Points on the line at which gradients are taken.
+        Number of points on the line at which gradients are computed.
 
     Returns
     -------
     ndarray of shape (n, C, T), or list of n arrays (C, T_i), float64
-        Above 0 where a value speaks for the class, or raises the prediction. A list where the
-        series differ in length.
+        Positive values are evidence for the class, or raise the prediction. A list if the series
+        differ in length.
 
     Raises
     ------
     NotFittedError
         Before `fit`.
     TypeError
-        Where `estimator` is no single estimator of skts.
+        If `estimator` is not a single estimator of skts.
     ValueError
-        Where an option is not as described, a label is unknown, `X` is not as in `fit`, or the
+        If an option is not as described, a label is unknown, `X` is not as in `fit`, or the
         network has no gradient with respect to the series.
     ModuleNotFoundError
-        Where captum, which the extra ``explain`` installs, is not there.
+        If captum is not installed; the extra ``explain`` installs it.
 
     Warns
     -----
     ConvergenceWarning
-        Where `n_steps` are too few for the sum to come out.
+        If `n_steps` is too small for the sum to be exact.
 
     References
     ----------
@@ -128,9 +127,9 @@ def integrated_gradients(
     attributions = _attributions(estimator, X, classes, baseline, attribute)
     if any(missed):
         warnings.warn(
-            f"n_steps={n_steps} are too few for {sum(missed)} of {len(missed)} series: their "
-            f"attributions miss the change of the output by over {TOLERANCE:.0%} of what is "
-            "attributed. Raise n_steps.",
+            f"n_steps={n_steps} is too small for {sum(missed)} of {len(missed)} series: the sum of "
+            f"their attributions misses the change of the output by more than {TOLERANCE:.0%}. "
+            "Raise n_steps.",
             ConvergenceWarning,
             stacklevel=3,
         )
@@ -147,30 +146,31 @@ def occlusion(
     stride: int | None = None,
     baseline: Literal["zero", "mean"] | ArrayLike = "zero",
 ) -> np.ndarray | Any:
-    """How much the output drops where a stretch of one channel is covered [1]_.
+    """Measure how much the output drops if a window of one channel is covered [1]_.
 
-    A window slides along each channel, from its first to its last time point, and the baseline is
-    put in its place. A value has the average drop over the windows that cover it. Attributions are
-    of what the network reads, and computed, as in integrated_gradients.
+    A window slides along each channel, from the first to the last time point, and is replaced by
+    the baseline. The attribution of a value is the average drop over the windows that cover it.
+    Attributions refer to the same series, and are computed in the same way, as in
+    integrated_gradients.
 
     Parameters
     ----------
     estimator, X, classes, baseline
-        As of integrated_gradients.
+        As in integrated_gradients.
     window : int or None, default=None
-        Length of the window in time points; None: a tenth of the longest training series.
+        Length of the window in time points. None: a tenth of the longest training series.
     stride : int or None, default=None
-        By how many time points it moves, at most `window`; None: half of it.
+        Step of the window in time points, at most `window`. None: half of it.
 
     Returns
     -------
     ndarray of shape (n, C, T), or list of n arrays (C, T_i), float64
-        As of integrated_gradients, but for their sum, which means nothing.
+        As in integrated_gradients, but their sum has no meaning.
 
     Raises
     ------
     NotFittedError, TypeError, ValueError, ModuleNotFoundError
-        As integrated_gradients.
+        As in integrated_gradients.
 
     References
     ----------
@@ -193,7 +193,7 @@ def occlusion(
     def attribute(attr, forward, x, baselines, **arguments):
         n_times = x.shape[2]
         width, step = _window(estimator, window, stride, n_times)
-        # windows that start in a series may end beyond it, as those of shorter series do
+        # padding, because the last window may end beyond the series
         beyond = (0, (n_times - 1) // step * step + width - n_times)
 
         def forward_within(x, lengths=None):
@@ -213,7 +213,7 @@ def occlusion(
 
 
 def _attributions(estimator, X, classes, baseline, attribute):
-    """What `attribute` gives for each batch, put together, padding taken off."""
+    """Return the results of `attribute` for all batches, without padding."""
     with needs("explain", "an attribution"):
         from captum import attr
     net = own_net(estimator)
@@ -240,7 +240,7 @@ def _attributions(estimator, X, classes, baseline, attribute):
 
 
 def _differentiable(network):
-    """One's own network made ready for gradients of its input."""
+    """Prepare a copied network for gradients with respect to its input."""
     network.requires_grad_(False)
     for module in network.modules():
         if isinstance(module, nn.RNNBase):
@@ -255,7 +255,7 @@ def _check_option(name, value, rule):
 
 
 def _window(estimator, window, stride, n_times):
-    """Length and step of the window, over series of `n_times`."""
+    """Return the length and the step of the window for series of `n_times`."""
     if window is None:
         window = min(max(1, estimator.n_timepoints_in_ // 10), n_times)
     if window > n_times:
@@ -266,13 +266,13 @@ def _window(estimator, window, stride, n_times):
         stride = max(1, window // 2)
     if stride > window:
         raise ValueError(
-            f"stride must be at most window={window}, else values are left out, got {stride}"
+            f"stride must be at most window={window} to cover all values, got {stride}"
         )
     return window, stride
 
 
 def _starts(baseline, values, lengths):
-    """The baseline of each series, in the shape of `values`."""
+    """Return the baseline of each series, in the shape of `values`."""
     if isinstance(baseline, str) and baseline == "zero":
         start = np.float32(0)
     elif isinstance(baseline, str) and baseline == "mean":

@@ -1,4 +1,4 @@
-"""What explanations share: the estimators they take, and networks called batch by batch."""
+"""Functions that explanations share: checks of estimators, and calls of networks by batch."""
 
 import inspect
 
@@ -13,35 +13,37 @@ from skts.training.batches import SeriesDataset
 
 
 def check_single(estimator):
-    """Raise unless it is one fitted estimator with a network."""
+    """Raise TypeError or NotFittedError unless this is a single fitted estimator of skts."""
     if not isinstance(estimator, SeriesEstimator):
         raise TypeError(
             f"expected one classifier or regressor of skts, got a {type(estimator).__name__}. Of "
-            "an ensemble take one of its estimators_, of an adapter its estimator_"
+            "an ensemble, pass one of estimators_; of an adapter, pass estimator_"
         )
     check_is_fitted(estimator)
 
 
 def own_net(estimator):
-    """The estimator's net around a network of the caller's own, for hooks and other modes.
+    """Return the estimator's net with a copy of its network, for hooks and training mode.
 
-    So explanations in several threads, and predictions beside them, do not see each other.
+    The copy keeps explanations in several threads, and predictions, independent of each other.
     """
     check_single(estimator)
     return estimator.net_.copied_for_hooks()
 
 
 def chosen_columns(estimator, classes, n):
-    """Of each series the column of the network's output, or None for the predicted one."""
+    """Return the output column of each series, or None for the predicted class."""
     if not is_classifier(estimator):
         if classes is not None:
-            raise ValueError(f"a regressor has no classes: leave them out, got {classes!r}")
+            raise ValueError(f"classes must be None for a regressor, got {classes!r}")
         return np.zeros(n, dtype=int)
     if classes is None:
         return None
     labels = np.asarray(classes)
     if labels.shape not in ((), (n,)):
-        raise ValueError(f"classes must be one label or {n}, got an array of shape {labels.shape}")
+        raise ValueError(
+            f"classes must be one label or {n} labels, got an array of shape {labels.shape}"
+        )
     labels = np.broadcast_to(labels, (n,))
     known = np.isin(labels, estimator.classes_)
     if not known.all():
@@ -53,19 +55,19 @@ def chosen_columns(estimator, classes, n):
 
 
 def columns_of(logits, columns, rows):
-    """The chosen columns of these rows on the device, (B,), or those of the largest logits."""
+    """Return the chosen columns of these rows, (B,), or else those of the largest logits."""
     if columns is None:
         return logits.argmax(dim=1)
     return torch.as_tensor(columns[rows], device=logits.device)
 
 
 def output_scale(estimator):
-    """What the network's output is multiplied with: logits stay, targets were standardised."""
+    """Return the factor of the network's output: 1 for logits, the unit of standardised targets."""
     return 1.0 if is_classifier(estimator) else estimator._output_scale()
 
 
 def batches(net, values, lengths):
-    """Inputs of the network on its device, with the slice of the series that they are."""
+    """Yield the inputs of the network on its device, with the slice of their series."""
     dataset = SeriesDataset(values, lengths=lengths, device=net.device)
     for start in range(0, len(values), net.batch_size):
         rows = slice(start, start + net.batch_size)
@@ -74,7 +76,7 @@ def batches(net, values, lengths):
 
 
 def calls_of(estimator, net, X, module):
-    """Of each batch its inputs, and what `called` tells of a module in the network."""
+    """Yield the inputs of each batch, and the arguments and output of `module` for them."""
     values, lengths = check_series(estimator, X, reset=False)
     for inputs, _ in batches(net, values, lengths):
         with torch.no_grad():
@@ -83,10 +85,10 @@ def calls_of(estimator, net, X, module):
 
 
 def called(net, inputs, module, *, as_leaf=False):
-    """The outputs of one's own net, and the arguments and the output of a module in it.
+    """Return the outputs of a copied net, and the arguments and the output of a module in it.
 
-    The latter have a second row where there is one series (SeriesNet.infer). As a leaf, gradients
-    go as far as that output and no further.
+    If there is one series, arguments and output have two rows (SeriesNet.infer_at_once). With
+    `as_leaf`, the output of the module is a leaf of the graph, where gradients end.
     """
     seen = []
 
@@ -97,7 +99,7 @@ def called(net, inputs, module, *, as_leaf=False):
 
     hook = module.register_forward_hook(keep, with_kwargs=True)
     try:
-        outputs = net.infer_at_once(inputs)  # the hook keeps one call
+        outputs = net.infer_at_once(inputs)  # one call, because the hook expects one
     finally:
         hook.remove()
     ((arguments, output),) = seen
@@ -105,7 +107,7 @@ def called(net, inputs, module, *, as_leaf=False):
 
 
 def given(module, args, kwargs):
-    """All arguments of a call of a module, however they were given, and those that were not."""
+    """Return all arguments of a call of a module in their order, defaults included."""
     bound = inspect.signature(module.forward).bind(*args, **kwargs)
     bound.apply_defaults()
     return bound.args

@@ -1,4 +1,4 @@
-"""How much predictions depend on each channel."""
+"""Permutation importance of channels."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,30 +25,29 @@ def channel_importance(
     scoring: str | Callable | Sequence[str] | dict[str, Any] | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch | dict[str, Bunch]:
-    """How much the score drops where a channel is permuted among the series [1]_, [2]_.
+    """Measure how much the score drops if a channel is permuted among the series [1]_, [2]_.
 
-    What ``sklearn.inspection.permutation_importance`` does with the columns of a table.
-    Channels that tell the same thing stand in for each other: each of them alone may then seem to
-    matter little.
+    ``sklearn.inspection.permutation_importance`` does the same with the columns of a table.
+    Channels with the same information can replace each other, so each of them can seem unimportant.
 
     Parameters
     ----------
     estimator : fitted classifier or regressor
-        Of skts, an ensemble, an adapter, a pipeline: what takes series of several channels.
+        An estimator, ensemble or adapter of skts, or a pipeline, that takes several channels.
     X : array-like of shape (n, C, T), or list of n arrays (C, T_i)
-        Also what else `fit` takes; best series that it was not trained on. Where series differ in
-        length, a channel is stretched or shrunk in time to the series that it comes into.
+        Or any other format of `fit`. Use held-out series. If series differ in length, a channel is
+        stretched or shrunk in time to the length of its new series.
     y : array-like of shape (n,)
     n_repeats : int, default=10
-        How often each channel is permuted.
+        Number of permutations of each channel.
     scoring : str, callable, list, tuple or dict, default=None
-        As of scikit-learn; None: the estimator's `score`.
+        As in scikit-learn. None: the `score` of the estimator.
     random_state : int, RandomState or None, default=None
-        Of the permutations.
+        Seed of the permutations.
 
     Returns
     -------
-    Bunch, or dict of Bunch by name where `scoring` has several scores
+    Bunch, or dict of Bunch by name if `scoring` has several scores
         ``importances`` of shape (C, n_repeats), the drops of the score in its own units;
         ``importances_mean`` and ``importances_std`` of shape (C,).
 
@@ -57,7 +56,7 @@ def channel_importance(
     NotFittedError
         Before `fit`.
     ValueError, TypeError
-        Where an option is not as described, or the estimator does not take `X` or `y`.
+        If an option is not as described, or the estimator does not take `X` or `y`.
 
     References
     ----------
@@ -79,17 +78,17 @@ def channel_importance(
     check_is_fitted(estimator)
     if not integer(1).accepts(n_repeats):
         raise ValueError(f"n_repeats must be {integer(1).text}, got {n_repeats!r}")
-    # an ensemble or an adapter has not what its network knows of names and channels
+    # only a single estimator of skts knows the names and the number of channels of `fit`
     reads = estimator if isinstance(estimator, SeriesEstimator) else BaseEstimator()
     values, lengths = read(reads, X, reset=reads is not estimator)
     scorer = check_scoring(estimator, scoring=scoring)
     if reads is not estimator:
-        scorer(estimator, X, y)  # what it knows of names and channels it holds against X
+        scorer(estimator, X, y)  # the estimator checks names and channels of X
 
     def score(estimator, donors, y):
         return scorer(estimator, _assembled(values, lengths, donors), y)
 
-    # a table with a column for each channel: of each series the number of the one it comes from
+    # a table (n, C) with the number of the series that each channel comes from
     n, n_channels, _ = values.shape
     own = np.repeat(np.arange(n)[:, None], n_channels, axis=1)
     return permutation_importance(
@@ -98,7 +97,7 @@ def channel_importance(
 
 
 def _assembled(values, lengths, donors):
-    """Series whose channels come from the series that `donors` (n, C) names."""
+    """Return series whose channels come from the series with the numbers `donors` (n, C)."""
     channels = np.arange(values.shape[1])
     if lengths is None:
         return values[donors, channels]
@@ -109,7 +108,7 @@ def _assembled(values, lengths, donors):
 
 
 def _stretched(series, n_times):
-    """Resampled linearly to that many time points, the ends where they are."""
+    """Return a channel resampled linearly to `n_times` time points, with the same ends."""
     if len(series) == n_times:
         return series
     return np.interp(np.linspace(0, len(series) - 1, n_times), np.arange(len(series)), series)

@@ -1,4 +1,4 @@
-"""Filters and attention weights: what the layers of a fitted network hold and give, and where."""
+"""Filters and attention weights of a fitted network, their outputs, and their time points."""
 
 import numpy as np
 import torch
@@ -20,14 +20,14 @@ ATTENTION = (SelfAttention, AttentionCells, CausalAttention)
 
 
 def convolution_filters(estimator: SeriesEstimator, block: int = 0) -> np.ndarray:
-    """The weights of a convolution's filters.
+    """Return the weights of the filters of a convolution.
 
     Parameters
     ----------
     estimator : classifier or regressor of skts
         Fitted, with convolutions.
     block : int, default=0
-        Which convolution, from the series on.
+        Index of the convolution, counted from the input.
 
     Returns
     -------
@@ -36,9 +36,9 @@ def convolution_filters(estimator: SeriesEstimator, block: int = 0) -> np.ndarra
     Raises
     ------
     NotFittedError, TypeError
-        As class_activation_maps.
+        As in class_activation_maps.
     ValueError
-        Where the network has no such convolution.
+        If the network has no such convolution.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def convolution_filters(estimator: SeriesEstimator, block: int = 0) -> np.ndarra
 
 @torch_defaults()
 def filter_outputs(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> np.ndarray:
-    """What the filters of a convolution make of series, ahead of normalisation and rectifier [1]_.
+    """Return the output of a convolution's filters, before normalisation and rectifier [1]_.
 
     Parameters
     ----------
@@ -68,13 +68,13 @@ def filter_outputs(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> 
     Returns
     -------
     ndarray of shape (n, n_filters, T_out)
-        `T_out` is that of the longest series where they differ in length; beyond a shorter one
-        there is nothing to be read from it. filter_times gives the time point of each.
+        If series differ in length, `T_out` is that of the longest series; values beyond the end of
+        a shorter one have no meaning. filter_times returns the time point of each output.
 
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        As convolution_filters, and where `X` is not as in `fit`.
+        As in convolution_filters, and if `X` is not as in `fit`.
 
     References
     ----------
@@ -102,17 +102,18 @@ def filter_outputs(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> 
 
 @torch_defaults()
 def filter_times(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> np.ndarray:
-    """The time points at which the outputs of a convolution stand.
+    """Return the time points of the outputs of a convolution.
 
-    An output is made of several time points of the series, by this convolution and by those and the
-    poolings ahead of it, and stands in the middle of them. It may stand between two time points: an
-    even kernel with as many outputs as inputs looks half a point further ahead than back. Where
-    ways through the network meet, as around residual blocks, all that they read counts.
+    An output reads several time points of the series, through this convolution and the layers
+    before it. Its position is the middle of these time points. The position can be between two time
+    points: an even kernel with as many outputs as inputs reads one more time point after it than
+    before it. If paths through the network join, as after residual blocks, the time points of all
+    paths count.
 
     Parameters
     ----------
     estimator, X, block
-        As of filter_outputs.
+        As in filter_outputs.
 
     Returns
     -------
@@ -122,9 +123,10 @@ def filter_times(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> np
     Raises
     ------
     NotFittedError, TypeError
-        As filter_outputs.
+        As in filter_outputs.
     ValueError
-        As filter_outputs, and where a network of one's own does not tell, which is named.
+        As in filter_outputs. Also if a layer of your own network does not state how it changes the
+        time axis; the message names the layer.
 
     Examples
     --------
@@ -145,7 +147,7 @@ def filter_times(estimator: SeriesEstimator, X: ArrayLike, block: int = 0) -> np
 
 @torch_defaults()
 def attention_weights(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray:
-    """How much each step of a sequence looks at each other one.
+    """Return the attention weights between the steps of a sequence.
 
     Parameters
     ----------
@@ -154,23 +156,23 @@ def attention_weights(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) 
         its combinations, SELSTMFCN, CNN and LSTM with `attention`.
     X : as in `fit`
     layer : int, default=0
-        Which attention layer, from the series on.
+        Index of the attention layer, counted from the input.
 
     Returns
     -------
     ndarray of shape (n, n_heads, S, S), float64
-        Row s holds the weights of step s, which sum to 1. Steps are the channels of the series with
-        ``dimension_shuffle=True`` (one, whose weight is 1, for univariate series), else the time
-        points, after max-pooling where that comes first: attention_times tells which. Rows beyond
-        the end of a shorter series are NaN. For many long series that is much memory, and
-        average_attention needs less.
+        Row s holds the weights of step s, which sum to 1. With ``dimension_shuffle=True``, steps
+        are channels; a univariate series has one step with weight 1. Otherwise, steps are time
+        points, possibly after max-pooling; attention_times returns their positions. Rows beyond
+        the end of a shorter series are NaN. For many long series, average_attention needs less
+        memory.
 
     Raises
     ------
     NotFittedError, TypeError
-        As class_activation_maps.
+        As in class_activation_maps.
     ValueError
-        Where the network has no such layer, or `X` is not as in `fit`.
+        If the network has no such layer, or `X` is not as in `fit`.
 
     References
     ----------
@@ -192,27 +194,28 @@ def attention_weights(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) 
 
 @torch_defaults()
 def attention_context(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray:
-    """What each step of a sequence takes from those that it looks at: the attention's context.
+    """Return the attention context of each step of a sequence.
 
-    That is the average, by the attention weights, of what the layer reads: of its inputs themselves
-    in additive attention, where it enters the gates beside the step's own input [1]_; else of a
-    head's values, which are computed from them.
+    The context is the average of the layer's inputs, weighted by the attention weights. In
+    additive attention these are the inputs themselves, and the context enters the gates beside the
+    input of the step [1]_. In other attention these are the values of a head.
 
     Parameters
     ----------
     estimator, X, layer
-        As of attention_weights.
+        As in attention_weights.
 
     Returns
     -------
     ndarray of shape (n, n_heads, S, size), float64
-        `size` is that of the inputs in additive attention, else that of a head. Rows beyond the end
-        of a shorter series are NaN. The mean over the series of a class is the class's context.
+        `size` is the size of the inputs in additive attention, and of a head otherwise. Rows beyond
+        the end of a shorter series are NaN. Average over the series of a class to get the context
+        of the class.
 
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        As attention_weights.
+        As in attention_weights.
 
     References
     ----------
@@ -235,14 +238,14 @@ def attention_context(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) 
 
 @torch_defaults()
 def average_attention(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray:
-    """The attention weights averaged over series, those beyond the end of a series left out.
+    """Return the attention weights averaged over series, without steps beyond the end of a series.
 
-    Memory is needed for one batch at a time.
+    Only one batch at a time is in memory.
 
     Parameters
     ----------
     estimator, X, layer
-        As of attention_weights.
+        As in attention_weights.
 
     Returns
     -------
@@ -251,7 +254,7 @@ def average_attention(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) 
     Raises
     ------
     NotFittedError, TypeError, ValueError
-        As attention_weights.
+        As in attention_weights.
 
     Examples
     --------
@@ -272,26 +275,27 @@ def average_attention(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) 
 
 @torch_defaults()
 def attention_times(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) -> np.ndarray | None:
-    """The time points at which the steps of an attention layer stand.
+    """Return the time points of the steps of an attention layer.
 
     Parameters
     ----------
     estimator, X, layer
-        As of attention_weights.
+        As in attention_weights.
 
     Returns
     -------
     ndarray of shape (S,), or None
-        Counted from 0, the same for all series; after convolutions and max-pooling the middle of
-        the time points that they make a step of, as in filter_times. None where the steps are
+        Counted from 0, the same for all series. After convolutions and max-pooling, a step is at
+        the middle of the time points that it reads, as in filter_times. None if the steps are
         channels.
 
     Raises
     ------
     NotFittedError, TypeError
-        As attention_weights.
+        As in attention_weights.
     ValueError
-        As attention_weights, and where a network of one's own does not tell, which is named.
+        As in attention_weights. Also if a layer of your own network does not state how it changes
+        the time axis; the message names the layer.
 
     Examples
     --------
@@ -311,13 +315,13 @@ def attention_times(estimator: SeriesEstimator, X: ArrayLike, layer: int = 0) ->
 
 
 def _first_inputs(estimator, net, X):
-    """What the network reads of the first batch of series."""
+    """Return the inputs of the network for the first batch of series."""
     inputs, _ = next(batches(net, *check_series(estimator, X, reset=False)))
     return inputs
 
 
 def _attention(estimator, X, layer):
-    """Of each batch of series the attention weights, and what they average, float64 tensors."""
+    """Yield the attention weights of each batch and the values they average, float64 tensors."""
     net = own_net(estimator)
     attention = _attention_layer(estimator, net, layer)
     for inputs, arguments, _ in calls_of(estimator, net, X, attention):
@@ -339,7 +343,7 @@ def _attention_layer(estimator, net, layer):
 
 
 def _layer_of(estimator, net, kinds, number, what, name):
-    """The module of those kinds with that number, in the order in which the network has them."""
+    """Return the module with this number among those of these kinds, in the network's order."""
     found = [m for m in net.module_.modules() if isinstance(m, kinds)]
     if not found:
         raise ValueError(f"this {type(estimator).__name__} has no {what}")

@@ -1,4 +1,4 @@
-"""Class activation maps: which time points speak for a class."""
+"""Class activation maps: the evidence for a class at each time point."""
 
 from typing import Any
 
@@ -25,40 +25,40 @@ from skts.layers import AverageOverTime
 def class_activation_maps(
     estimator: SeriesEstimator, X: ArrayLike, classes: ArrayLike | None = None
 ) -> np.ndarray | Any:
-    """How much each time point speaks for a class [1]_, [2]_.
+    """Compute the evidence for a class at each time point [1]_, [2]_.
 
-    The feature maps ahead of the global average are summed with the weight that each one's average
-    has for the class: the gradient of the class's logit, which is the output layer's own weight
-    where that comes next. Then the mean of a map over its steps, plus what the rest of the linear
-    layer gives, is the logit. A map with a step for each time point is taken as it is. Others,
-    after max-pooling, are interpolated between the time points at which their steps stand, as in
-    filter_times; time points ahead of the first and behind the last have the value of that step.
+    A map is the weighted sum of the feature maps before the global average. The weights are the
+    gradient of the logit of the class with respect to the averages. If the output layer follows the
+    average directly, they are the weights of this layer. The logit is then the mean of a map over
+    its steps plus the rest of the layer. A map with one step per time point is returned unchanged.
+    Other maps, after max-pooling, are interpolated between the positions of their steps, as in
+    filter_times. Time points before the first and after the last step have the value of that step.
 
     Parameters
     ----------
     estimator : classifier or regressor of skts
         Fitted, with a global average over time: FCN, the LSTM-FCN family, SELSTMFCN, ResNet,
-        Inception, LITE, and CNN and LSTM with ``pooling="average"``. Of an ensemble one of its
-        ``estimators_``, of an adapter its ``estimator_``.
+        Inception, LITE, and CNN and LSTM with ``pooling="average"``. Of an ensemble, pass one of
+        ``estimators_``; of an adapter, pass ``estimator_``.
     X : as in `fit`
     classes : label, array-like of n labels, or None, default=None
-        For which class; None: the predicted one. None alone for regressors, whose maps are in the
-        units of the target.
+        Class to explain. None: the predicted class. Regressors only accept None; their maps have
+        the unit of the target.
 
     Returns
     -------
     ndarray of shape (n, T), or list of n arrays (T_i,)
-        Above 0 where a time point speaks for the class, below where against. A list where the
-        series differ in length.
+        Positive values are evidence for the class, negative values are evidence against it. A list
+        if the series differ in length.
 
     Raises
     ------
     NotFittedError
         Before `fit`.
     TypeError
-        Where `estimator` is no single estimator of skts.
+        If `estimator` is not a single estimator of skts.
     ValueError
-        Where the network has no global average, a label is unknown, or `X` is not as in `fit`.
+        If the network has no global average, a label is unknown, or `X` is not as in `fit`.
 
     References
     ----------
@@ -81,9 +81,9 @@ def class_activation_maps(
     pools = [m for m in net.module_.modules() if isinstance(m, AverageOverTime)]
     if not pools:
         raise ValueError(
-            f"a class activation map needs a global average over time, which this "
-            f"{type(estimator).__name__} has not; CNN and LSTM have it with pooling='average'. "
-            "occlusion takes every network"
+            "a class activation map needs a global average over time, but this "
+            f"{type(estimator).__name__} has none. CNN and LSTM have it with pooling='average'. "
+            "Use occlusion for other networks"
         )
     values, lengths = check_series(estimator, X, reset=False)
     columns = chosen_columns(estimator, classes, len(values))
@@ -96,7 +96,7 @@ def class_activation_maps(
 
 
 def _maps(net, pool, inputs, columns, rows):
-    """Of each series its map, the time points of the map's steps, and how many the series has."""
+    """Yield the map of each series, the time points of its steps, and the length of the series."""
     with torch.enable_grad():
         logits, (maps, mask), pooled = called(net, inputs, pool, as_leaf=True)
         chosen = logits.gather(1, columns_of(logits, columns, rows)[:, None]).sum()

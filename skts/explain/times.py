@@ -1,4 +1,4 @@
-"""The time axis inside a network: which time points the steps of a layer are made of."""
+"""The time axis inside a network: the time points that the steps of a layer depend on."""
 
 import functools
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from skts.layers import Spectrum, Window
 
 
 class Reach(NamedTuple):
-    """The time points from which a layer's first step is made, and how far on those of the next."""
+    """First and last time point of a layer's first step, and the stride between its steps."""
 
     first: int = 0
     last: int = 0
     stride: int = 1
 
     def through(self, window):
-        """The same of a layer that reads this one's steps through a window."""
+        """Return the reach of a layer that reads the steps of this one through a window."""
         first = self.first - self.stride * window.before
         last = self.last + self.stride * (window.width - 1 - window.before)
         return Reach(first, last, self.stride * window.stride)
@@ -29,7 +29,7 @@ class Reach(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A layer that was called, with what it read and how many steps it gave."""
+    """A call of a layer, with its input and its number of output steps."""
 
     layer: nn.Module
     read: torch.Tensor
@@ -37,23 +37,24 @@ class Call(NamedTuple):
 
 
 def step_times(net, layer, inputs, *, read=False, axis=2):
-    """The time point in the middle of all those from which each step of a layer is made, (S,).
+    """Return the middle of the time points that each step of a layer depends on, (S,).
 
-    Each layer that changes the time axis tells how, and autograd's graph of a forward pass tells
-    which of them lie on the way from the series to this layer.
+    Each layer that changes the time axis declares how. Autograd's graph of a forward pass contains
+    the layers between the series and this layer.
 
     Parameters
     ----------
     net : SeriesNet
-        One's own.
+        A copy, from own_net.
     layer : nn.Module
-        Within its network.
+        Layer of its network.
     inputs : dict of tensors
-        Of the network; the first series counts.
+        Inputs of the network. Only the first series is used.
     read : bool, default=False
-        Whether the steps are those that the layer reads, else those that it gives.
+        Whether the steps are those of the input of the layer. Otherwise they are those of its
+        output.
     axis : int, default=2
-        Which axis of that tensor the steps are.
+        Axis of the steps.
 
     Raises
     ------
@@ -63,14 +64,14 @@ def step_times(net, layer, inputs, *, read=False, axis=2):
     if any(isinstance(module, Spectrum) for module in net.module_.modules()):
         raise ValueError(
             "this needs time points, but with representation='spectrum' the steps of the network "
-            "stand for frequencies, not for time points. Use occlusion"
+            "are frequencies, not time points. Use occlusion"
         )
-    calls = {}  # by the node of autograd's graph that the output is
+    calls = {}  # by the node of autograd's graph for the output
 
     def note(layer, args, kwargs, output):
         if _window(layer, 1) is None:
             return output
-        output = output.clone()  # a node that no operation in place can take out of the graph
+        output = output.clone()  # gives a node that no in-place operation can replace
         calls[output.grad_fn] = Call(layer, given(layer, args, kwargs)[0], output.shape[2])
         return output
 
@@ -91,7 +92,7 @@ def step_times(net, layer, inputs, *, read=False, axis=2):
 def _reach_of(steps, n_steps, layer, x, calls):
     @functools.cache
     def reach_at(node):
-        """Of what that node gives, and its number of steps."""
+        """Return the reach of the output of a node, and its number of steps."""
         if node is x.grad_fn:
             return Reach(), x.shape[2]
         layer, read, n_steps = calls[node]
@@ -99,18 +100,19 @@ def _reach_of(steps, n_steps, layer, x, calls):
         filled = read.shape[2] + window.before + window.after - window.width
         if n_steps - 1 not in (filled // window.stride, -(-filled // window.stride)):
             raise _unknown_time_points(
-                layer, f"{n_steps} steps out of {read.shape[2]} are not what {window} gives"
+                layer,
+                f"it returned {n_steps} steps for {read.shape[2]}, which does not fit {window}",
             )
         return reach_read(layer, read, read.shape[2]).through(window), n_steps
 
     def reach_read(layer, read, n_steps):
-        """Of a tensor between layers; where ways meet, it reaches as far as they together."""
+        """Return the reach of a tensor between layers, which covers all paths that join there."""
         nodes = _nearest(read.grad_fn, {x.grad_fn, *calls})
         found = [reach_at(node) for node in nodes]
         if {n for _, n in found} != {n_steps} or len({reach.stride for reach, _ in found}) > 1:
             came = sorted({n for _, n in found})
             raise _unknown_time_points(
-                layer, f"{n_steps} steps arrive there, where layers ahead give {came}"
+                layer, f"its input has {n_steps} steps, but layers before it return {came}"
             )
         first, last = min(r.first for r, _ in found), max(r.last for r, _ in found)
         return Reach(first, last, found[0][0].stride)
@@ -121,16 +123,15 @@ def _reach_of(steps, n_steps, layer, x, calls):
 
 def _unknown_time_points(layer, why):
     return ValueError(
-        f"the network does not tell which time points the steps of its {layer} are made of: {why}. "
-        "Change the time axis in layers that tell it: nn.Conv1d, nn.MaxPool1d, nn.AvgPool1d, "
-        "nn.ConstantPad1d, those of skts.layers, or one of yours with a method "
-        "time_window(n_steps) that returns a skts.layers.Window; attention over channels says "
-        "over_channels=True"
+        f"the time points of the steps of {layer} are unknown: {why}. Change the time axis only in "
+        "nn.Conv1d, nn.MaxPool1d, nn.AvgPool1d, nn.ConstantPad1d, layers of skts.layers, or your "
+        "own layers with a method time_window(n_steps) that returns a skts.layers.Window. Set "
+        "over_channels=True in attention over channels"
     )
 
 
 def _nearest(node, known):
-    """The known nodes of autograd's graph from which a node is computed, none behind another."""
+    """Return the nearest known nodes of autograd's graph from which a node is computed."""
     found, seen, ahead = set(), set(), [node]
     while ahead:
         node = ahead.pop()
@@ -143,7 +144,7 @@ def _nearest(node, known):
 
 
 def _window(layer, n_steps):
-    """How a layer reads its input of that many steps; None: step by step."""
+    """Return the window of a layer for an input of `n_steps`; None: it works step by step."""
     if hasattr(layer, "time_window"):
         return layer.time_window(n_steps)
     if isinstance(layer, nn.ConstantPad1d):

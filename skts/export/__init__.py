@@ -1,4 +1,4 @@
-"""Fitted estimators as models that run without skts."""
+"""Export of fitted estimators to models that run without skts."""
 
 from skts.export.comparison import compare_onnx
 from skts.export.export import export_onnx, exported_program

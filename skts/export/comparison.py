@@ -1,4 +1,4 @@
-"""What a model file gives, beside what the estimator gives."""
+"""Comparison of an exported model with its estimator."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from skts.extras import needs
 def compare_onnx(
     estimator: SeriesEstimator | Ensemble, path: str | os.PathLike[str], X: ArrayLike
 ) -> dict[str, float]:
-    """Run an exported model with onnxruntime and compare its output with the estimator's.
+    """Run an exported model with onnxruntime and compare its output with the estimator.
 
     Parameters
     ----------
@@ -26,25 +26,25 @@ def compare_onnx(
         The estimator that was exported to `path`.
     path : str or path
     X : array-like
-        Series, as for `predict`. Take series that were not used for training or calibration.
+        Series as for `predict`. Use series that were not used for training or calibration.
 
     Returns
     -------
     dict
         ``bytes``, the size of the file, and ``largest_difference`` of a probability, or of a
-        prediction in the unit of the targets. Of a classifier also ``same_label``, the share of
-        series for which both give the same one.
+        prediction in the unit of the targets. For a classifier also ``same_label``, the share of
+        series with the same label.
 
     Raises
     ------
     TypeError, NotFittedError
-        As export_onnx.
+        As in export_onnx.
     ValueError
-        Where `X` is invalid for the estimator, or its lengths are invalid for the model.
+        If `X` is invalid for the estimator, or its lengths are invalid for the model.
     OSError
-        Where there is no such file.
+        If there is no such file.
     ModuleNotFoundError
-        Where onnxruntime, which the extra ``onnx`` installs, is not there.
+        If onnxruntime is not installed; the extra ``onnx`` installs it.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def compare_onnx(
     """
     with needs("onnx", "compare_onnx"):
         import onnxruntime
-    members_of(estimator)  # ahead of all else: raises where it is no such estimator
+    members_of(estimator)  # raises if the estimator is invalid, before the file is read
     content = Path(path).read_bytes()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     _check_is_of(estimator, session, path)
@@ -76,15 +76,15 @@ def compare_onnx(
 
 
 def _check_is_of(estimator, session, path):
-    """Raise ValueError unless the model tells the classes of the estimator, or that it has none."""
+    """Raise ValueError unless the metadata of the model has the classes of the estimator."""
     told = json.loads(session.get_modelmeta().custom_metadata_map.get("skts", "{}")).get("classes")
     own = None
     if is_classifier(estimator):
         own = json.loads(json.dumps(json_labels(estimator.classes_), default=str))
     if told != own:
         raise ValueError(
-            f"{path} must be a file that export_onnx wrote of this {type(estimator).__name__}, of "
-            f"the classes {own}; its classes are {told}"
+            f"{path} must be an export of this {type(estimator).__name__}, with the classes {own}, "
+            f"got a model with the classes {told}"
         )
 
 

@@ -1,26 +1,26 @@
-"""ONNX models in fewer bits: weights in half precision, or layers in integers."""
+"""Compression of ONNX models: weights in half precision, or layers in 8-bit integers."""
 
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-#: Of layers those inputs that are weights.
+#: Positions of the inputs that are weights, by operator.
 WEIGHTS = {"Conv": (1,), "Gemm": (1,), "MatMul": (1,)} | dict.fromkeys(
     ("LSTM", "GRU", "RNN"), (1, 2)
 )
-#: What int8 runs in integers, and what keeps its range where it comes next.
+#: Operators that int8 runs in integers, and operators after them that keep the range of values.
 IN_INTEGERS, RANGE_KEPT = ("Conv", "Gemm", "MatMul"), ("Relu", "MaxPool")
-#: What stands between a weight and its layer.
+#: Operators that may come between a weight and its layer.
 MOVES = ("Cast", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
-FEW = 128  # values whose node would take more bytes than half of them
+FEW = 128  # values; for fewer, the Cast node takes more bytes than float16 saves
 LARGEST = float(np.finfo(np.float16).max)
 
 
 def shortened(model):
-    """The same model, in place, without axes that are taken away and put back.
+    """Remove, in place, pairs of operators that drop an axis and add it again.
 
-    Layers then follow each other directly, and onnxruntime fuses them.
+    Layers then follow each other directly, so onnxruntime can fuse them.
     """
     from onnxscript.rewriter import RewriteRule, rewrite
 
@@ -32,10 +32,10 @@ def shortened(model):
 
 
 def without_notes(model):
-    """The same model, in place, without what no runtime reads.
+    """Remove, in place, metadata that no runtime reads.
 
-    torch notes of every node its lines of code, with the folders that they lie in, and onnxruntime
-    sets of operators that it knows beside ONNX's.
+    torch stores the source lines of every node, with the paths of their files. onnxruntime lists
+    its own sets of operators beside those of ONNX.
     """
     noted = [model, model.graph, *model.graph.inputs, *model.graph.initializers.values()]
     for node in model.graph.all_nodes():
@@ -49,9 +49,9 @@ def without_notes(model):
 
 
 def in_float16(model, operators=tuple(WEIGHTS)):
-    """The same model, in place: the weights of these layers in float16, and computed as before.
+    """Store the weights of these operators in float16, in place; computation is as before.
 
-    So no value overflows, and what compares values or sums them finds those of float32.
+    Casts restore float32, so values do not overflow, and comparisons and sums are in float32.
     """
     weights = {}
     for node in model.graph.all_nodes():
@@ -66,7 +66,7 @@ def in_float16(model, operators=tuple(WEIGHTS)):
 
 
 def _stored(value):
-    """The stored weight that a value is, or None."""
+    """Return the stored weight that a value comes from, or None."""
     while value.producer() is not None and value.producer().op_type in MOVES:
         value = value.producer().inputs[0]
     return value if value.is_initializer() else None
@@ -85,9 +85,9 @@ def _halve(graph, value, values):
 
 
 def in_int8(model, batches):
-    """A model whose convolutions and linear layers are in integers; recurrent weights in float16.
+    """Return a model with 8-bit convolutions and linear layers, and recurrent weights in float16.
 
-    `batches` are inputs by name. The ranges of the layers' inputs are those found on them.
+    `batches` are inputs by name, which set the ranges of the inputs of layers.
     """
     import onnx_ir
     from onnxruntime.quantization import QuantType, quantize_static
@@ -98,20 +98,20 @@ def in_int8(model, batches):
         onnx_ir.save(model, single)
         _fuse(single, fused)
         names = _quantizable(onnx_ir.load(fused))
-        if not names:  # of which onnxruntime would make all
+        if not names:  # onnxruntime would quantise all nodes
             raise ValueError(
-                "int8 is for convolutions and linear layers, and the network has none. Use "
-                "precision='float16'"
+                "precision='int8' needs convolutions or linear layers, and the network has none. "
+                "Use precision='float16'"
             )
         quant_pre_process(fused, inferred, skip_optimization=True, skip_symbolic_shape=True)
-        with np.errstate(divide="ignore", invalid="ignore"):  # a layer may read zeros alone
+        with np.errstate(divide="ignore", invalid="ignore"):  # inputs of a layer may all be zero
             quantize_static(
                 inferred,
                 integer,
                 _Reader(batches),
                 nodes_to_quantize=names,
                 per_channel=True,
-                reduce_range=True,  # else sums overflow on processors without VNNI
+                reduce_range=True,  # otherwise, sums overflow on processors without VNNI
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
@@ -121,7 +121,7 @@ def in_int8(model, batches):
 
 
 def _fuse(path, fused):
-    """Write the model as onnxruntime has it: batch normalisation in the convolution ahead of it."""
+    """Write the model after onnxruntime fused each batch normalisation with its convolution."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -131,7 +131,7 @@ def _fuse(path, fused):
 
 
 def _quantizable(model):
-    """The names of the nodes that int8 is for; kernels whose outputs are compared have none."""
+    """Return the names of nodes for int8, without kernels whose outputs are compared."""
     names = []
     for node in model.graph:
         is_layer = node.op_type in IN_INTEGERS and node.inputs[1].is_initializer()
@@ -141,7 +141,7 @@ def _quantizable(model):
 
 
 class _Reader:
-    """Batches as onnxruntime asks for them."""
+    """Batches with the interface of onnxruntime's calibration."""
 
     def __init__(self, batches):
         self.batches = iter(batches)

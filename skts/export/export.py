@@ -1,4 +1,4 @@
-"""Fitted estimators as ONNX models and as programs of torch.export, to be run without skts."""
+"""Export of fitted estimators to ONNX models and to programs of torch.export."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ Precision = Literal["float32", "float16", "int8"]
 
 
 class Deployed(nn.Module):
-    """A fitted network with all that predictions are made of: series in, answers out.
+    """A fitted network with normalisation of its input and conversion of its output.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> probabilities (B, n_classes), or predictions (B,)
@@ -36,7 +36,7 @@ class Deployed(nn.Module):
     def __init__(self, estimator):
         super().__init__()
         copied = estimator.net_.copied_for_hooks()
-        self.network = copied.module_.cpu()  # the estimator stays where it is
+        self.network = copied.module_.cpu()  # the estimator stays on its device
         self.normalizes = estimator._input_options.normalize == "series"
         self.classifies = is_classifier(estimator)
         if not self.classifies:
@@ -77,10 +77,10 @@ class DeployedEnsemble(nn.Module):
 
 
 def normalized(x, lengths=None):
-    """Each channel of each series to mean 0 and standard deviation 1, as normalize="series" has it.
+    """Scale each channel of each series to mean 0 and standard deviation 1 (normalize="series").
 
     Shape:
-        x (B, C, T), lengths (B,) or None -> (B, C, T), 0 behind the end of a series
+        x (B, C, T), lengths (B,) or None -> (B, C, T), 0 beyond the end of a series
     """
     x = x.double()
     mask = torch.ones_like(x[:, :1]) if lengths is None else padding_mask(lengths, x.shape[2])
@@ -103,49 +103,49 @@ def export_onnx(
 ) -> None:
     """Write a fitted estimator as an ONNX model.
 
-    The model has the input ``x``, float32 (n, C, T) for any n, without missing values; where the
-    training series differed in length also ``lengths``, int64 (n,), the series padded behind their
-    ends. Its output is ``probabilities``, float32 (n, n_classes), or ``predictions``, float32 (n,).
-    Normalisation and softmax are inside; what was fitted in bfloat16 runs in float32. The entry
-    ``skts`` of its metadata, JSON, holds the classes (dates and times as ISO 8601 writes them), and
-    with `dynamic_time` the least number of time points (``min_timepoints``).
+    The input of the model is ``x``, float32 (n, C, T) for any n, without missing values. If the
+    training series differed in length, there is also ``lengths``, int64 (n,), and series are padded
+    at their ends. The output is ``probabilities``, float32 (n, n_classes), or ``predictions``,
+    float32 (n,). The model includes normalisation and softmax. An estimator fitted in bfloat16 is
+    exported in float32. The entry ``skts`` of the metadata is JSON with the classes (dates and
+    times in ISO 8601) and, with `dynamic_time`, the smallest number of time points
+    (``min_timepoints``).
 
     Parameters
     ----------
     estimator : classifier, regressor or ensemble of skts
         Fitted.
     path : str or path
-        An existing file is replaced, once all is written, and keeps its mode.
+        An existing file is replaced when the new one is complete, and keeps its mode.
     dynamic_time : bool, default=False
-        Whether the model takes series of any length, else of `n_timepoints_in_`. Networks can that
-        take any length themselves (LSTMFCN with ``dimension_shuffle=False``, CNN and LSTM with
-        ``pooling="average"``, and FCN, ConvLSTM, ALSTM, LSTMALSTM), but for those whose attention
-        goes over time step by step (ALSTMFCN, MALSTMFCN), which the exporter unrolls. CNN's must be
-        long enough for every max-pooling: 4 time points for two of them.
+        Whether the model takes series of any length. Otherwise it takes `n_timepoints_in_`. This
+        is for networks that take any length, such as FCN, ConvLSTM, ALSTM and LSTMALSTM, LSTMFCN
+        with ``dimension_shuffle=False``, and CNN and LSTM with ``pooling="average"``. It is not
+        for ALSTMFCN and MALSTMFCN, because the exporter unrolls their attention over time. Series
+        for CNN must be long enough for every max-pooling: 4 time points for two of them.
     precision : {"float32", "float16", "int8"}, default="float32"
-        "float16" keeps the weights in half of the bytes, and computes as before. "int8" computes
-        convolutions and linear layers in integers of 8 bits, with a scale for each channel of
-        their weights; recurrent layers keep their weights in float16. Inputs and outputs are
-        float32, all other values float32 or float64. compare_onnx measures what that changes.
+        "float16" stores weights in half of the bytes and computes in float32. "int8" computes
+        convolutions and linear layers in 8-bit integers, with a scale for each channel of their
+        weights; recurrent layers store their weights in float16. Inputs and outputs are float32,
+        all other values are float32 or float64. compare_onnx measures the differences.
     calibration : array-like, optional
-        Required with ``precision="int8"``, not allowed otherwise: about a hundred series, as for
-        `predict`, for example training series. They set the ranges of the layers' inputs.
+        Required with ``precision="int8"``, not allowed otherwise: about a hundred series as for
+        `predict`, for example training series. They set the input range of each layer.
 
     Raises
     ------
     TypeError
-        Where it is no such estimator.
+        If `estimator` is not such an estimator.
     NotFittedError
-        Where it is not fitted.
+        If it is not fitted.
     ValueError
-        Where `dynamic_time` is asked of a network that does not allow it, an operator of the
-        network cannot be exported, which is named, or `precision` and `calibration` are not as
-        described.
+        If the network does not allow `dynamic_time`, an operator of the network cannot be
+        exported (the message names it), or `precision` or `calibration` is not as described.
     OSError
-        Where no file can be written, as skts.save.
+        If the file cannot be written, as in skts.save.
     ModuleNotFoundError
-        Where onnxscript, which the extra ``onnx`` installs, is not there, or, for int8,
-        onnxruntime.
+        If onnxscript or, for int8, onnxruntime is not installed; the extra ``onnx`` installs
+        them.
 
     Examples
     --------
@@ -161,9 +161,13 @@ def export_onnx(
     check_one_of("precision", precision, get_args(Precision))
     if (calibration is not None) != (precision == "int8"):
         raise ValueError(
-            "calibration must be given with precision='int8', and with no other, got "
+            "calibration is required with precision='int8' and not allowed otherwise, got "
             f"calibration={'None' if calibration is None else 'series'} with {precision=}. "
-            "Training series will do: calibration=X"
+            + (
+                "Pass training series: calibration=X"
+                if calibration is None
+                else "Leave out calibration, or set precision='int8'"
+            )
         )
     with needs("onnx", "export_onnx"):
         import onnx
@@ -172,7 +176,7 @@ def export_onnx(
 
         if precision == "int8":
             import onnxruntime.quantization  # noqa: F401 (skts.export.compression does)
-    check_writable(path)  # ahead of the work
+    check_writable(path)  # before the long work
     if precision == "int8":
         first = members_of(estimator)[0]
         fixed = None if dynamic_time else first.n_timepoints_in_
@@ -192,7 +196,7 @@ def export_onnx(
 
 
 def _translated(estimator, dynamic_time, precision):
-    """The model as torch writes it, and what its metadata will tell."""
+    """Return the model of torch's exporter, and the metadata to add."""
     from skts.export.operators import (  # which registers an operator with torch
         TRANSLATIONS,
         in_single_precision,
@@ -213,7 +217,7 @@ def _translated(estimator, dynamic_time, precision):
                 custom_translation_table=TRANSLATIONS,
                 dynamo=True,
                 verbose=False,
-            ).model  # type: ignore[union-attr]  # None is of the exporter without dynamo
+            ).model  # type: ignore[union-attr]  # only the exporter without dynamo returns None
         except torch.onnx.OnnxExporterError as error:
             raise ValueError(_refused(estimator, error)) from error
     told = (
@@ -230,25 +234,26 @@ def _translated(estimator, dynamic_time, precision):
 def exported_program(
     estimator: SeriesEstimator | Ensemble, *, dynamic_time: bool = False
 ) -> torch.export.ExportedProgram:
-    """A fitted estimator as a program of torch.export, which torch.export.save writes.
+    """Return a fitted estimator as a program of torch.export, which torch.export.save can write.
 
     Parameters
     ----------
     estimator : classifier, regressor or seed ensemble of skts
-        As of export_onnx.
+        As in export_onnx.
     dynamic_time : bool, default=False
-        As of export_onnx, but torch.export unrolls every recurrent layer: FCN, ALSTM and CNN can.
+        As in export_onnx, but torch.export unrolls every recurrent layer. FCN, ALSTM and CNN
+        allow it.
 
     Returns
     -------
     torch.export.ExportedProgram
-        Its ``module()`` takes `x` and, where the training series differed in length, `lengths`, as
-        the ONNX model does.
+        Its ``module()`` takes `x` and, if the training series differed in length, `lengths`, like
+        the ONNX model.
 
     Raises
     ------
     TypeError, NotFittedError, ValueError
-        As export_onnx.
+        As in export_onnx.
 
     Examples
     --------
@@ -265,7 +270,7 @@ def exported_program(
 
 
 def json_labels(labels):
-    """Labels as JSON has them, dates as ISO 8601 writes them."""
+    """Return labels as values of JSON, with dates in ISO 8601."""
     if labels.dtype.kind in "mM":
         return labels.astype(str).tolist()
     return [label.item() if isinstance(label, np.generic) else label for label in labels]
@@ -275,18 +280,18 @@ def _program(estimator, module, example, shapes):
     with _quiet():
         try:
             return torch.export.export(module, (), kwargs=example, dynamic_shapes=shapes)
-        except RuntimeError as error:  # torch's own errors of this are such
+        except RuntimeError as error:  # torch's export errors derive from it
             if "size()[2]" not in str(error):
                 raise ValueError(_refused(estimator, error)) from error
             raise ValueError(
-                f"this {type(estimator).__name__} cannot be exported for any number of time "
-                "points: its network is unrolled for inputs of shape "
+                f"this {type(estimator).__name__} cannot be exported with dynamic_time=True: the "
+                "exporter unrolls its network for inputs of shape "
                 f"{tuple(example['x'].shape)}. Use dynamic_time=False"
             ) from error
 
 
 def _refused(estimator, error):
-    """What says which operator it is stands at the root of the exporters' errors."""
+    """Return the message of the root cause, which names the operator."""
     while error.__cause__ is not None:
         error = error.__cause__
     reason = str(error).strip().partition("\n")[0]
@@ -294,13 +299,13 @@ def _refused(estimator, error):
 
 
 def _least(program):
-    """The least number of time points that the program takes."""
+    """Return the smallest number of time points that the program takes."""
     (x,) = (node for node in program.graph.nodes if node.name == "x")
     return int(program.range_constraints[x.meta["val"].shape[2].node.expr].lower)
 
 
 def _with_example(estimator, dynamic_time):
-    """The whole as a module on the CPU, an example of its inputs, and which axes may differ."""
+    """Return the module to export on the CPU, example inputs, and their dynamic axes."""
     members = members_of(estimator)
     module = (
         DeployedEnsemble(members, estimator._member_weights())
@@ -312,8 +317,8 @@ def _with_example(estimator, dynamic_time):
     for member in members:
         if dynamic_time and member._input_options.lengths != "any":
             raise ValueError(
-                f"dynamic_time must be False: the network of {type(member).__name__} takes series "
-                f"of one length, {n_times}"
+                f"dynamic_time must be False, because the network of {type(member).__name__} has "
+                f"inputs of fixed length, {n_times} time points"
             )
     shape = {0: torch.export.Dim("n", min=1)}
     if dynamic_time:
@@ -328,7 +333,7 @@ def _with_example(estimator, dynamic_time):
 
 @contextlib.contextmanager
 def _quiet():
-    """Without the exporters' words on what torch does within itself."""
+    """Silence warnings and log messages of the exporters about internals of torch."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Series as an exported model takes them."""
+"""Inputs of exported models."""
 
 import copy
 
@@ -13,7 +13,7 @@ N_AT_ONCE = 64
 
 
 def members_of(estimator):
-    """The fitted estimators with networks: the members of an ensemble, or this one alone."""
+    """Return the fitted estimators with networks: the members of an ensemble, or this one."""
     if isinstance(estimator, SeriesEstimator):
         check_is_fitted(estimator)
         return [estimator]
@@ -27,17 +27,17 @@ def members_of(estimator):
         )
     raise TypeError(
         "expected a fitted classifier, regressor or ensemble of skts, got a "
-        f"{type(estimator).__name__}. Of an adapter take its estimator_, of a search its "
-        "best_estimator_, of a pipeline the last step, pipeline[-1], and do what the steps before "
-        "do wherever the model runs"
+        f"{type(estimator).__name__}. Of an adapter, pass estimator_; of a search, pass "
+        "best_estimator_; of a pipeline, pass its last step pipeline[-1], and apply the other "
+        "steps where the model runs"
     )
 
 
 def inputs_of(estimator, X, *, n_timepoints, takes_lengths):
-    """Batches of the inputs of the model, by name.
+    """Return batches of the inputs of the model, by name.
 
-    `X` is what the estimator takes. The model takes series of `n_timepoints`, of any length where
-    that is None; with `takes_lengths` shorter ones are padded.
+    `X` has a format of the estimator. The model takes series of `n_timepoints`, or of any length if
+    that is None. With `takes_lengths`, shorter series are padded.
     """
     first = copy.copy(members_of(estimator)[0])
     first._input_options = first._input_options._replace(normalize=None)  # the model does it
@@ -46,8 +46,8 @@ def inputs_of(estimator, X, *, n_timepoints, takes_lengths):
     each = np.full(len(values), longest) if lengths is None else lengths
     if not takes_lengths and (each != longest).any():
         raise ValueError(
-            f"the model takes no lengths, for {type(estimator).__name__} was fitted on series of "
-            f"one length; X has series of {each.min()} to {longest} time points. Call once "
+            f"the model takes no lengths, because {type(estimator).__name__} was fitted on series "
+            f"of one length; X has series of {each.min()} to {longest} time points. Call once "
             "per length"
         )
     if n_timepoints is not None and not (
@@ -55,7 +55,7 @@ def inputs_of(estimator, X, *, n_timepoints, takes_lengths):
     ):
         raise ValueError(
             f"the model takes series of {'at most ' if takes_lengths else ''}{n_timepoints} time "
-            f"points, X has {longest}. Cut or resample the series, or export with dynamic_time=True"
+            f"points, got {longest}. Cut or resample the series, or export with dynamic_time=True"
         )
     missing = max(0, (n_timepoints or 0) - longest)
     inputs = {"x": np.pad(values, ((0, 0), (0, 0), (0, missing)))}

@@ -1,6 +1,6 @@
-"""Recurrent layers as ONNX has them: one operator for a layer, for any number of time points.
+"""Translation of recurrent layers to one ONNX operator each, for any number of time points.
 
-torch's exporters unroll recurrent layers into the time points of their example instead.
+torch's exporters unroll recurrent layers to the time points of the example instead.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from torch import nn
 
 from skts.layers import Linear
 
-#: Of each kind of layer ONNX's order of the gates, as numbers in torch's. ONNX's operator has the
-#: name of the kind.
+#: Order of the gates in ONNX, as their numbers in torch, for each class of layer. The operator of
+#: ONNX has the name of the class.
 GATES = {nn.LSTM: (0, 3, 1, 2), nn.GRU: (1, 0, 2), nn.RNN: (0,)}
 
 
@@ -24,7 +24,7 @@ def recurrent(
     operator: str,
     n_cells: int,
 ) -> torch.Tensor:
-    """A mark in the exported program: x (T, B, D) -> (T, B, n_cells), without values."""
+    """Placeholder in the exported program, without computation: x (T, B, D) -> (T, B, n_cells)."""
     return x.new_zeros(x.shape[0], x.shape[1], n_cells)
 
 
@@ -34,23 +34,23 @@ def _(x, weight, state_weight, bias, operator, n_cells):
 
 
 def as_onnx(x, weight, state_weight, bias, operator, n_cells):
-    """What the mark becomes."""
+    """Return the ONNX operator that replaces the placeholder."""
     from onnxscript import opset18 as op
 
     options = {"hidden_size": n_cells} | ({"linear_before_reset": 1} if operator == "GRU" else {})
     states, *_ = getattr(op, operator)(x, weight, state_weight, bias, **options)
-    return op.Squeeze(states, op.Constant(value_ints=[1]))  # of directions there is one
+    return op.Squeeze(states, op.Constant(value_ints=[1]))  # there is one direction
 
 
 class NoState:
-    """In place of the last state, which networks for whole series do not read."""
+    """Substitute for the last state, which networks for whole series do not read."""
 
     def __iter__(self):
-        raise ValueError("a network that reads the state of a recurrent layer cannot be exported")
+        raise ValueError("the network reads the state of a recurrent layer and cannot be exported")
 
 
 class RecurrentLayers(nn.Module):
-    """The layers of a recurrent module of torch, with the weights in ONNX's order.
+    """The layers of a recurrent module of torch, with weights in the order of ONNX.
 
     Shape:
         x (B, T, D) -> (B, T, n_cells), NoState
@@ -62,7 +62,7 @@ class RecurrentLayers(nn.Module):
         is_plain = rnn.batch_first and rnn.bias and not rnn.bidirectional and rnn.proj_size == 0
         if not is_plain or getattr(rnn, "nonlinearity", "tanh") != "tanh":
             raise ValueError(
-                "a recurrent layer can be exported that has batch_first=True and biases, one "
+                "a recurrent layer can be exported only if it has batch_first=True and biases, one "
                 f"direction and tanh, and no projection, got {rnn}"
             )
         self.operator, self.n_cells = kind.__name__, rnn.hidden_size
@@ -89,7 +89,7 @@ def _reordered(weight, gates):
 
 
 def with_onnx_layers(module):
-    """The module with every recurrent one in it replaced by RecurrentLayers, in place."""
+    """Replace every recurrent layer of a module by RecurrentLayers, in place."""
     for name, child in module.named_children():
         if isinstance(child, nn.RNNBase):
             setattr(module, name, RecurrentLayers(child))
@@ -99,10 +99,10 @@ def with_onnx_layers(module):
 
 
 def in_single_precision(module):
-    """The module with its linear layers in float32, in place: integers take the place of that."""
+    """Set linear layers to compute in float32, in place, because integers will replace them."""
     for layer in module.modules():
         if isinstance(layer, Linear):
-            layer.train()  # the only one of its modes without double precision
+            layer.train()  # evaluation mode computes in double precision
     return module
 
 

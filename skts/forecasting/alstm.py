@@ -13,4 +13,4 @@ class ALSTMForecaster(_ALSTMParams, SequenceForecaster):
 
 
 class LSTMALSTMForecaster(_LSTMALSTMParams, SequenceForecaster):
-    """LSTM and ALSTM combined [1]_, a forecaster."""
+    """Forecaster that combines LSTM and ALSTM [1]_."""

@@ -1,4 +1,4 @@
-"""What every forecaster does, written once: sktime's interface around a skorch net."""
+"""Base class of the forecasters: sktime's interface around a skorch net."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ from skts.persistence.storable import Storable
 from skts.training.history import HasHistory
 from skts.training.interrupts import unchanged_on_error
 
-ARRAYS = ["np.ndarray", "numpy3D"]  # of sktime's containers those without an index
+ARRAYS = ["np.ndarray", "numpy3D"]  # sktime's containers without an index
 MTYPES = ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"]
 
 #: Series, frames and panels of sktime, and its horizons.
@@ -44,9 +44,9 @@ Horizon = int | Sequence[int] | np.ndarray | pd.Index | ForecastingHorizon
 
 
 class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecaster, Storable, ABC):
-    """Abstract base: trains a causal network sequence to sequence, on one series or on many."""
+    """Abstract base of forecasters that train a causal network sequence to sequence."""
 
-    _tags: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # sktime writes no ClassVar
+    _tags: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # sktime has no ClassVar here
         "authors": "skts developers",
         "maintainers": "skts developers",
         "python_dependencies": ["torch", "skorch"],
@@ -68,7 +68,7 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         "capability:random_state": True,
         "property:randomness": "derandomized",
     }
-    _config = {"remember_data": False}  # the series are kept below, as predict needs them
+    _config = {"remember_data": False}  # `_series` holds the data that predict needs
 
     _fitted_attributes = (
         (
@@ -77,8 +77,8 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         ),
         (
             "history_ : skorch.history.History",
-            "Losses (mean squared errors of the standardised series), durations and learning "
-            "rates, epoch by epoch; `history_frame` gives them as a table.",
+            "Loss (mean squared error of the standardised series), duration and learning rate "
+            "of each epoch; `history_frame` returns a table.",
         ),
         ("pretrained_net_ : skorch.NeuralNet", "The net that `pretrain` trained."),
     )
@@ -91,13 +91,13 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
 
     @abstractmethod
     def _sequence_network(self, n_channels, n_outputs):
-        """The untrained torch module, a skts.models.alstm.SequenceNetwork."""
+        """Return the untrained torch module, a skts.models.alstm.SequenceNetwork."""
 
     def __post_init__(self):
-        # the generated constructor, which assigns the options, ends here, and so does sktime's
+        # called at the end of the generated constructor, which assigns the options, and of sktime's
         if "_fh" not in vars(self):
             BaseForecaster.__init__(self)
-            self._y = self._X = None  # where the config remember_data is switched on later
+            self._y = self._X = None  # sktime reads them if remember_data is switched on later
             return
         tags = {
             "requires-fh-in-fit": self.strategy == "direct",
@@ -108,12 +108,12 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Parameters for sktime's own checks: trainings of a moment.
+        """Return parameters for sktime's checks, with short trainings.
 
         Parameters
         ----------
         parameter_set : str, default="default"
-            There is one set of them alone.
+            There is only one set.
 
         Returns
         -------
@@ -136,17 +136,17 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         return restored(cls, plain, tensors, device)
 
     def fit(self, y: Table, X: Table | None = None, fh: Horizon | None = None) -> Self:
-        """Learn to forecast a series, or several.
+        """Learn to forecast one or several series.
 
         Parameters
         ----------
         y : series, frame or panel of sktime
-            A column for each variable; of a panel all series share one network. Time points are in
-            order and differ, without gaps unless ``missing="ffill"``.
+            One column per variable. All series of a panel share one network. Time points must be
+            sorted and unique, and without gaps unless ``missing="ffill"``.
         X : frame or panel of sktime, optional
-            Exogenous series, on the index of `y`.
+            Exogenous series with the index of `y`.
         fh : int, list of int or ForecastingHorizon, optional
-            Steps ahead; needed here with ``strategy="direct"``.
+            Steps ahead. Required with ``strategy="direct"``.
 
         Returns
         -------
@@ -155,8 +155,8 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         Raises
         ------
         ValueError, TypeError
-            Where an option, `y`, `X` or `fh` is not as described. A forecaster fitted before stays
-            as it was.
+            If an option, `y`, `X` or `fh` is not as described. A fitted forecaster does not
+            change.
         """
         check_given(y)
         with unchanged_on_error(self):
@@ -169,41 +169,41 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         fh: Horizon | None = None,
         X_pred: Table | None = None,
     ) -> SameTable:
-        """Fit, and forecast what comes next.
+        """Fit, and forecast the steps in `fh`.
 
         Parameters
         ----------
         y, X, fh
-            As in `fit`; `X` also holds the steps ahead, unless `X_pred` does.
+            As in `fit`. `X` also covers the steps ahead, unless `X_pred` does.
         X_pred : frame or panel of sktime, optional
             Exogenous series of the steps ahead.
 
         Returns
         -------
         series, frame or panel of sktime
-            As of `predict`, of the type of `y`.
+            As in `predict`, with the type of `y`.
 
         Raises
         ------
         ValueError, TypeError
-            As `fit` and `predict`. A forecaster fitted before stays as it was.
+            As in `fit` and `predict`. A fitted forecaster does not change.
         """
         check_given(y)
         with unchanged_on_error(self):
             return super().fit_predict(y, X=X, fh=fh, X_pred=X_pred)
 
     def update(self, y: Table, X: Table | None = None, update_params: bool = True) -> Self:
-        """Take in later values, and train one epoch over the history.
+        """Add later values, and train one epoch over the history.
 
         Parameters
         ----------
         y : series, frame or panel of sktime
-            Values behind those known; a series that is new is added. Columns are those of `fit`; a
-            Series may have another name. The values of an array follow those known.
+            Values after the known ones. New series are added. Columns are those of `fit`; a Series
+            can have another name. The values of an array follow the known values.
         X : frame or panel of sktime, optional
             As in `fit`.
         update_params : bool, default=True
-            False: the values are taken in, the network stays as it is.
+            False: the values are added, and the network does not change.
 
         Returns
         -------
@@ -212,14 +212,14 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         Raises
         ------
         ValueError, TypeError
-            As `fit`.
+            As in `fit`.
         """
         with unchanged_on_error(self):
-            self._converter_store_y = {}  # sktime writes in it before anything can fail
+            self._converter_store_y = {}  # a new one, because sktime writes to it before its checks
             return super().update(y, X=X, update_params=update_params)
 
     def pretrain(self, y: Table, X: Table | None = None, fh: Horizon | None = None) -> Self:
-        """Learn from many series what `fit` then takes for another one.
+        """Learn from many series. `fit` then starts from these weights for another series.
 
         Parameters
         ----------
@@ -236,14 +236,14 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         Raises
         ------
         ValueError, TypeError
-            As `fit`.
+            As in `fit`.
         """
         check_given(y)
         with unchanged_on_error(self):
             return super().pretrain(y, X=X, fh=fh)
 
     def _check_X_y(self, X=None, y=None, **options):  # noqa: N802
-        # every method of sktime calls its own with what it is given
+        # every public method of sktime passes its y and X to this method
         X, y = unmasked(X), unmasked(y)
         check_containers(X, y)
         X_inner, y_inner = super()._check_X_y(X=X, y=y, **options)
@@ -312,7 +312,7 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         return self.missing == "ffill"
 
     def _split_series(self, y, X):
-        """Series by name, their last parts held out where that is asked for."""
+        """Return series by name, with their last parts held out if the options ask for it."""
         found = series_of(y, X, fill=self._fills_gaps)
         fraction = self.calibration_fraction
         series = {name: one.split_off(fraction) for name, one in found.items()}
@@ -321,8 +321,8 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
             n = longest.n_left(fraction)
             raise ValueError(
                 f"calibration_fraction={fraction} leaves {n or 'none'} of {len(longest)} time "
-                f"points to learn from{' in the longest series' if len(found) > 1 else ''}, where "
-                "at least 2 must have a value: lower it, or give a longer history"
+                f"points to train on{' in the longest series' if len(found) > 1 else ''}, but at "
+                "least 2 must have a value: lower it, or pass a longer history"
             )
         return series
 
@@ -354,13 +354,13 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         return stacked(frames, self._level_names)
 
     def _forecasts(self, name, series, fh, X):
-        """Forecasts (len(fh), d) of one series."""
+        """Return the forecasts (len(fh), d) of one series."""
         n, steps = len(series), steps_of(fh, series.y.index)
         n_steps = max(0, int(steps.max()))
         if n + steps.min() < 1:
             raise ValueError(
-                f"fh must not go back beyond the {n} time points known, got a step of "
-                f"{steps.min()}, the last of them being 0{of_series(name)}"
+                f"fh must have steps of at least {1 - n}, because {n} time points are known and "
+                f"the last of them is step 0, got {steps.min()}{of_series(name)}"
             )
         layout = self._rollout.layout
         n_read = max(n_steps, layout.n_ahead if layout.reads_ahead else 0)
@@ -381,7 +381,7 @@ class SequenceForecaster(HasHistory, ForecastingParams, Summarised, BaseForecast
         for name, frame in frames_of(self._predict(fh, X)).items():
             series = self._series[name].seen()
             steps = np.maximum(1, steps_of(fh, series.y.index))
-            with np.errstate(over="ignore"):  # a limit beyond the largest number is infinite
+            with np.errstate(over="ignore"):  # limits beyond the largest float are infinite
                 quantiles = quantiles_of_steps(self._series, self._rollout, steps, alpha)
                 spread = quantiles * series.y_scale.std
                 values = frame.to_numpy()[:, None] + spread  # (steps, alpha, d)

@@ -1,4 +1,4 @@
-"""The module that is trained: a baseline, and a network that corrects it."""
+"""The trained module: a baseline, and a network that corrects it."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Baseline(NamedTuple):
 
 
 def fitted_baseline(kind, inputs, targets, n_columns):
-    """The baseline of that kind for inputs (C, N) and targets (n_outputs, N), NaN where unknown.
+    """Fit a baseline to inputs (C, N) and targets (n_outputs, N), NaN where unknown.
 
     The first `n_columns` inputs are the last values of the series.
     """
@@ -42,16 +42,16 @@ def fitted_baseline(kind, inputs, targets, n_columns):
 
 
 class BaselinePlusNetwork(nn.Module):
-    """Baseline plus `spread` times what the network gives.
+    """Baseline plus `spread` times the output of the network.
 
     Shape:
-        x (B, C, T), state=None -> (B, n_outputs, T); `forward_with_state` also gives the next state
+        x (B, C, T) -> (B, n_outputs, T); `forward_with_state` also takes and returns a state
     """
 
     def __init__(self, network, baseline, layout, *, input_noise=0.0):
         super().__init__()
         self.network = network
-        self.layout = layout  # what x holds, for those who take the trained module over
+        self.layout = layout  # describes x, for `fit` after `pretrain`
         self.input_noise = input_noise
         for name, values in baseline._asdict().items():
             self.register_buffer(name, torch.as_tensor(values, dtype=torch.float32))
@@ -61,14 +61,14 @@ class BaselinePlusNetwork(nn.Module):
         return f"{n_channels}, {n_outputs}, input_noise={self.input_noise}"
 
     def baseline(self):
-        """The baseline again, as arrays."""
+        """Return the baseline as arrays."""
         return Baseline(*(getattr(self, name).cpu().numpy() for name in Baseline._fields))
 
     def forward(self, x, lengths=None):
         return self.forward_with_state(x)[0]
 
     def forward_with_state(self, x, state=None):
-        with torch.autocast(x.device.type, enabled=False):  # the last value must not be rounded
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round the last value
             linear = self.weight @ x + self.bias[:, None]  # (B, n_outputs, T)
         if self.training and self.input_noise:
             x = x + self.input_noise * torch.randn_like(x)

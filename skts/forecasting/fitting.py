@@ -1,4 +1,4 @@
-"""From series to a trained net."""
+"""Training of the networks of forecasters."""
 
 import copy
 
@@ -19,13 +19,13 @@ def trained_net(options, series, layout, *, previous=None, as_update=False):
     series : collection of skts.forecasting.series.Series
     layout : skts.forecasting.layout.InputLayout
     previous : skts.training.net.ForecasterNet, optional
-        Where to go on from.
+        Net to continue from.
     as_update : bool
         One epoch at the learning rate `update_lr`, without validation.
     """
     seed = draw_seed(options.random_state)
     if as_update:
-        seed = (seed + len(previous.history)) % 2**32  # other noise in every update
+        seed = (seed + len(previous.history)) % 2**32  # every update draws other noise
         options = _changed(options, lr=options.update_lr)
     net = _trained(options, series, layout, seed, previous, as_update)
     if options.refit and not as_update:
@@ -85,20 +85,20 @@ def _validation_start(parts, fraction):
 def _check_enough(options, rows, validation, fraction, n_longest):
     if not rows:
         raise ValueError(
-            f"{type(options).__name__} needs a series of at least 2 time points with a value to "
-            f"learn from, besides those held out, got at most {n_longest} in a series with "
+            f"{type(options).__name__} needs a series with at least 2 known time points to train "
+            f"on, besides the held-out ones, got at most {n_longest} time points in a series with "
             f"validation_fraction={fraction} and calibration_fraction="
-            f"{options.calibration_fraction}: give a longer history, or lower these"
+            f"{options.calibration_fraction}: pass a longer history, or lower the fractions"
         )
     if fraction is not None and not validation:
         raise ValueError(
-            f"validation_fraction={fraction} leaves no time point with a value to validate on: "
-            "raise it, or set it to None"
+            f"validation_fraction={fraction} leaves no known time point to validate on: raise it, "
+            "or set it to None"
         )
 
 
 def _stacked(rows):
-    """Windows of unequal width as one array: a network that looks back never sees the padding."""
+    """Return windows as one array, padded at the end, which a causal network does not read."""
     width = max(x.shape[1] for x, _ in rows)
     values = np.zeros((len(rows), len(rows[0][0]), width), dtype=np.float32)
     targets = np.full((len(rows), len(rows[0][1]), width), np.nan, dtype=np.float32)

@@ -1,6 +1,6 @@
-"""sktime's horizons in steps and as time points.
+"""Conversion of sktime's horizons to steps and to time points.
 
-sktime's own conversions go through periods, which many frequencies have not, and drop time zones.
+sktime's own conversions use periods, which many frequencies lack, and drop time zones.
 """
 
 import numpy as np
@@ -10,9 +10,9 @@ from skts.forecasting.time_points import check_same_kind, periods
 
 
 def steps_of(fh, index):
-    """A horizon in whole steps after the last of the time points `index`, an int array.
+    """Return a horizon as whole steps after the last of the time points `index`, an int array.
 
-    Raises ValueError where it names a time point that is none of the series'.
+    Raises ValueError if the horizon has a time point that does not fit the series.
     """
     if _counts_steps(fh):
         return fh.to_numpy().astype(np.int64)
@@ -21,15 +21,14 @@ def steps_of(fh, index):
     places = _up_to(index, wanted.max()).get_indexer(wanted)
     if (places < 0).any():
         raise ValueError(
-            f"fh must hold time points of the frequency of y, and not go back beyond the "
-            f"{len(index)} time points known, the first of them {index[0]}, got "
-            f"{wanted[places < 0][0]}"
+            "fh must have time points of the frequency of y, not before the first known time "
+            f"point, {index[0]}, got {wanted[places < 0][0]}"
         )
     return places - (len(index) - 1)
 
 
 def time_points_of(fh, index):
-    """The time points of a horizon, as sktime's forecasters label them."""
+    """Return the time points of a horizon, as sktime's forecasters label them."""
     values = fh.to_pandas()
     if not fh.is_relative:
         return values
@@ -43,7 +42,7 @@ def time_points_of(fh, index):
 
 
 def time_points_ahead(index, n):
-    """The `n` time points that come after those of a series."""
+    """Return the `n` time points after those of a series."""
     return _with_ahead(index, n)[len(index) :]
 
 
@@ -52,7 +51,7 @@ def _counts_steps(fh):
 
 
 def _with_ahead(index, n):
-    """The time points of a series and so many after it."""
+    """Return the time points of a series and `n` more."""
     if isinstance(index, pd.PeriodIndex):
         return periods(index, index.asi8[0], index.asi8[-1] + n * index.freq.n)
     if isinstance(index, pd.DatetimeIndex):
@@ -62,7 +61,7 @@ def _with_ahead(index, n):
 
 
 def _up_to(index, last):
-    """The time points of a series and those after it up to a last one."""
+    """Return the time points of a series, and those after it up to `last`."""
     if last <= index[-1]:
         return index
     if isinstance(index, pd.DatetimeIndex):

@@ -1,15 +1,15 @@
-"""Quantiles of forecasts from errors on time points that were held out of training."""
+"""Quantiles of forecasts, from errors on held-out time points."""
 
 import numpy as np
 
 
 def quantiles_of_steps(series, rollout, steps, levels):
-    """Quantiles of the standardised errors of forecasts that far ahead.
+    """Return quantiles of the standardised forecast errors at these steps ahead.
 
     Parameters
     ----------
     series : dict of name to skts.forecasting.series.Series
-        The errors of all of them count.
+        The errors of all series are pooled.
     rollout : skts.forecasting.rollout.Rollout
     steps : int array
         1 for the next time point.
@@ -25,7 +25,7 @@ def quantiles_of_steps(series, rollout, steps, levels):
 
 
 def held_out_errors(series, rollout, n_steps):
-    """(time points held out of all series, n_steps, d)."""
+    """Return the errors on the held-out time points of all series, (n_held_out, n_steps, d)."""
     errors = []
     for name, one in series.items():
         start, stop = one.held_out_rows()
@@ -36,10 +36,11 @@ def held_out_errors(series, rollout, n_steps):
 
 
 def error_quantiles(errors, levels):
-    """The quantiles that split conformal prediction takes of held-out errors.
+    """Return the quantiles of held-out errors for split conformal prediction.
 
-    Of m errors the k-th smallest, k = floor(level (m + 1)) below the median and ceil above; minus
-    or plus infinity where there is no such one, since m errors tell nothing of that level.
+    The quantile of m errors is the k-th smallest one. Below the median, k = floor(level (m + 1)),
+    above it, k = ceil(level (m + 1)). Without a k-th error, the quantile is minus or plus infinity,
+    because m errors are too few for the level.
 
     Parameters
     ----------
@@ -59,6 +60,6 @@ def _of_level(ordered, level):
     last = len(ordered) - 1  # m + 1
     if level == 0.5 and last > 1:
         return np.median(ordered[1:-1], axis=0)
-    # products of decimals such as 0.05 * 20 miss whole numbers by their rounding
+    # rounding: products of decimals such as 0.05 * 20 may not be whole numbers
     position = level * last
     return ordered[int(np.floor(position + 1e-9) if level < 0.5 else np.ceil(position - 1e-9))]

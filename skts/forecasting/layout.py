@@ -1,4 +1,4 @@
-"""What a network reads to forecast a time point, and what it is trained to give."""
+"""Inputs and targets of the network of a forecaster."""
 
 import dataclasses
 
@@ -7,20 +7,21 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class InputLayout:
-    """How standardised series become inputs and targets.
+    """The conversion of standardised series to inputs and targets.
 
     Attributes
     ----------
     n_columns : int
-        Columns of y.
+        Number of columns of y.
     X_columns : tuple or None
-        Names of those of X.
+        Names of the columns of X.
     n_lags : int
-        Values of y before a time point that are read to forecast it.
+        Number of past values of y that a forecast reads.
     lagged : bool
-        Whether X is read of the time point before, else of those forecast.
+        Whether a forecast reads X of the previous time point. Otherwise it reads X of the forecast
+        time points.
     n_direct : int or None
-        Time points that are forecast at once; None: one, the rest by recursion.
+        Number of time points that are forecast at once. None: one, and further ones by recursion.
     """
 
     n_columns: int
@@ -40,15 +41,15 @@ class InputLayout:
 
     @property
     def reads_ahead(self):
-        """Whether X of time points after the one that comes next is read."""
+        """Whether a forecast reads X of time points after the next one."""
         return self.X_columns is not None and not self.lagged and self.n_ahead > 1
 
     def inputs(self, y, X, start, stop):
-        """Channels (C, stop - start) for the time points from `start` on; y's last values first.
+        """Return the inputs (C, stop - start) of these time points; the last values of y are first.
 
-        Of y (n, d) and X (n or more, k) nothing that comes after a time point is read, but X where
-        it is known ahead. Of y before its first row, and of X ahead after its last, stands the
-        mean, 0; X lagged goes on as its last row.
+        Inputs are made of y (n, d) and X (n or more, k). They use only earlier time points, and
+        later ones of X if it is known. The mean 0 replaces y before its first row, and known X
+        after its last row. Lagged X continues with its last row.
         """
         points = np.arange(start, stop)
         parts = [_rows(y, points - lag) for lag in range(1, self.n_lags + 1)]
@@ -59,42 +60,42 @@ class InputLayout:
         return np.concatenate(parts, axis=1).T
 
     def targets(self, y, is_target):
-        """(n_ahead * d, n): y at and after each time point; NaN but where `is_target` (n, d)."""
+        """Return y at and after each time point, (n_ahead * d, n), NaN except at `is_target`."""
         n, d = y.shape
         targets = np.full((self.n_ahead, d, n), np.nan)
         future = np.where(is_target, y, np.nan).T
         for step in range(min(self.n_ahead, n)):
             targets[step, :, : n - step] = future[:, step:]
-        targets[:, :, 0] = np.nan  # nothing comes before it
+        targets[:, :, 0] = np.nan  # it has no past values
         return targets.reshape(self.n_ahead * d, n)
 
     def checked_against(self, net):
-        """The same as a trained net has it, which may forecast more at once.
+        """Return the layout of a trained net, which may forecast more time points at once.
 
-        Raises ValueError where the net reads or gives something else.
+        Raises ValueError if the net has other inputs or outputs.
         """
         other = net.module_.layout
         same = dataclasses.replace(self, n_direct=other.n_direct)
         enough = (self.n_direct is None) == (other.n_direct is None)
         if same != other or not enough or self.n_ahead > other.n_ahead:
             raise ValueError(
-                f"fit after pretrain must have the options and columns of pretrain, and with "
-                f"strategy='direct' no larger fh: {other}, got {self}"
+                "fit after pretrain must have the options and columns of pretrain, and no larger "
+                f"fh with strategy='direct': {other}, got {self}"
             )
         return other
 
 
 def _rows(values, points):
-    """Those rows, 0 where there is none."""
+    """Return the rows of these time points, 0 where they do not exist."""
     rows = values[np.clip(points, 0, len(values) - 1)]
     exists = (points >= 0) & (points < len(values))
     return np.where(exists[:, None], rows, 0.0)
 
 
 def windows(n, length):
-    """Parts (start, fresh, stop) of n time points, each as long as `length` at most.
+    """Split n time points into windows (start, fresh, stop) of at most `length` time points.
 
-    The points from `fresh` on are no other window's; those before are the past they are seen with.
+    Time points from `fresh` on belong to no other window. Those before are read as their past.
     """
     half = n if length is None else length // 2
     if n <= 2 * half:
@@ -104,15 +105,16 @@ def windows(n, length):
 
 
 def window_start(n, length):
-    """Where the window of the time point after `n` known ones begins."""
+    """Return the start of the window of the time point after `n` known ones."""
     return windows(n + 1, length)[-1][0]
 
 
 def training_rows(series, layout, window_length, parts):
-    """Inputs and targets of windows of a series, with the time points of `parts` as targets.
+    """Return inputs and targets of the windows of a series, as a list of pairs.
 
-    `parts` are pairs (start, stop); windows end with the last of them, those without a target are
-    left out. List of pairs, (C, w) and (n_outputs, w), NaN where there is no target.
+    `parts` are pairs (start, stop) of the time points that are targets. The last window ends with
+    the last part. Windows without a target are dropped. The shapes are (C, w) and (n_outputs, w);
+    targets are NaN at other time points.
     """
     y, X = series.standardised()
     is_target = np.zeros(y.shape, dtype=bool)

@@ -1,4 +1,4 @@
-"""The options that every forecaster has besides those of training."""
+"""Options of forecasters."""
 
 from typing import Literal
 
@@ -7,108 +7,113 @@ from skts.training.options import TrainingParams
 
 
 class ForecastingParams(TrainingParams):
-    """The options of forecasters; their defaults of training differ where they are given here."""
+    """Options of forecasters, with their own defaults of training options."""
 
-    recompute_norms = False  # networks that must not look ahead have none
+    recompute_norms = False  # causal networks have no batch normalisation
 
-    max_epochs: int = param(default=60, rule=integer(1), doc="Passes over the history, at most.")
+    max_epochs: int = param(
+        default=60, rule=integer(1), doc="Maximum number of passes over the history."
+    )
     lr: float = 1e-3
     batch_size: int = param(
-        default=16, rule=integer(1), doc="Series, or windows of them, in one optimiser step."
+        default=16, rule=integer(1), doc="Number of series, or of windows, in one optimiser step."
     )
     target_loss: float | None = param(
         default=None,
         rule=real(0),
-        doc="With ``lr_schedule='one_cycle'``: training ends with the first cycle in whose last "
-        "epoch the training loss (of the standardised series) is at most this.",
+        doc="With ``lr_schedule='one_cycle'``: training stops after the first cycle whose last "
+        "epoch has at most this training loss. The loss is that of the standardised series.",
     )
     validation_fraction: float | None = param(
         default=None,
         rule=real(0, 1, open_low=True),
-        doc="Last part of every series (before what `calibration_fraction` takes) whose values "
-        "are no targets of training, to record ``valid_loss`` there. Mean and scale are those of "
-        "all but what `calibration_fraction` takes.",
+        doc="Fraction of every series, at its end (before the part of `calibration_fraction`), "
+        "whose values are not training targets. The history records their loss as "
+        "``valid_loss``. Mean and scale use all values except those of "
+        "`calibration_fraction`.",
     )
     refit: bool = param(
         default=False,
         group="stopping and validation",
-        doc="Once the epoch of the lowest ``valid_loss`` is known, train anew for so many epochs, "
-        "with the validation part. Needs `validation_fraction` and ``lr_schedule=None``, and the "
-        "number of epochs to be chosen by it alone. `callbacks` see both trainings.",
+        doc="Find the epoch with the lowest ``valid_loss``, then train again from scratch for this "
+        "number of epochs, including the validation part. Needs `validation_fraction` and "
+        "``lr_schedule=None``, and no other option that chooses the number of epochs. "
+        "`callbacks` run in both trainings.",
     )
     warm_start: bool = param(
         default=False,
         group="optimisation",
-        doc="After `pretrain`: let `fit` train on from the weights learnt there. False: it takes "
-        "them as they are and learns mean and scale of the new series alone.",
+        doc="After `pretrain`: `fit` trains on from the pretrained weights. False: `fit` keeps "
+        "them, and learns only the mean and the scale of the new series.",
     )
     update_lr: float = param(
         default=1e-4,
         rule=real(0),
         group="optimisation",
-        doc="Learning rate of the epoch over the history that ``update(update_params=True)`` "
-        "trains.",
+        doc="Learning rate of ``update(update_params=True)``, which trains one epoch over the "
+        "history.",
     )
     baseline: Literal["last", "linear"] | None = param(
         default="linear",
         group="classes and input",
-        doc="The forecast that the network corrects. 'last': the last value, so that the network "
-        "learns the change from it. 'linear': besides, a ridge regression of that change on the "
-        "network's inputs, its penalty chosen by leave-one-out on the time points trained on. "
-        "None: the series' mean.",
+        doc="The forecast that the network corrects. 'last': the last value, so the network "
+        "learns the change from it. 'linear': the last value plus a ridge regression of the "
+        "change on the inputs of the network. Leave-one-out cross-validation on the training time "
+        "points selects the penalty. None: the mean of the series.",
     )
     n_lags: int = param(
         default=1,
         rule=integer(1),
         group="classes and input",
-        doc="Past values of `y` that the network reads at every step, beside what it remembers.",
+        doc="Number of past values of `y` that the network reads at every step, beside its hidden"
+        " state.",
     )
     window_length: int | None = param(
         default=None,
         rule=integer(2),
         group="classes and input",
-        doc="Time points that the network looks back over, at most (and half of them, rounded "
-        "down, at least): a longer history is cut into overlapping windows, in training and in "
-        "prediction. None: the whole history.",
+        doc="Maximum number of time points that the network looks back over; the minimum is half "
+        "of them, rounded down. A longer history is cut into overlapping windows, in training"
+        " and in prediction. None: the whole history.",
     )
     strategy: Literal["recursive", "direct"] = param(
         default="recursive",
         group="classes and input",
-        doc="'recursive': a forecast of one step is the next step's past. 'direct': the network "
-        "has an output for every step up to the largest in `fh`, which `fit` then needs.",
+        doc="'recursive': a forecast is the input of the next step. 'direct': the network has one"
+        " output for each step up to the largest in `fh`, so `fit` needs `fh`.",
     )
     exogenous: Literal["known", "lagged"] = param(
         default="known",
         group="classes and input",
-        doc="'known': the forecast of a time point reads the `X` of that time point, which "
-        "`predict` needs as far as `fh` goes (with `strategy='direct'`: of all steps ahead, the "
-        "mean standing for those not known). 'lagged': that of the time point before; beyond what "
-        "is given, the last `X` known stands.",
+        doc="'known': the forecast of a time point reads the `X` of that time point, and "
+        "`predict` needs `X` for the whole `fh`. With `strategy='direct'`, it reads the `X` "
+        "of all steps ahead, with the mean for unknown ones. 'lagged': the forecast reads the"
+        " `X` of the previous time point; after the end of `X`, its last row is used.",
     )
     missing: Literal["raise", "ffill"] = param(
         default="raise",
         group="classes and input",
-        doc="What to do with NaN and with gaps in the index (integers count one by one, periods "
-        "and dates follow their frequency): an error, or the last value before (at the start: the "
-        "first after); the loss leaves such time points out.",
+        doc="How to treat NaN and gaps in the index: 'raise' an error, or 'ffill' with the last "
+        "value before (at the start: the first value after). The loss ignores filled time "
+        "points. Integer indices have steps of 1; periods and dates have steps of their frequency.",
     )
     input_noise: float = param(
         default=0.3,
         rule=real(0),
         group="optimisation",
         doc="Standard deviation of the normal noise on the network's standardised inputs in "
-        "training; a forecast several steps ahead reads forecasts, which miss the truth too.",
+        "training. It imitates the errors of earlier forecasts, which later steps read.",
     )
     calibration_fraction: float | None = param(
         default=None,
         rule=real(0, 1, open_low=True),
         group="stopping and validation",
-        doc="Last part of every series of `fit` and `pretrain` whose values are no targets of "
-        "training, nor later of `update` (which reads them, as the past). The errors of forecasts "
-        "there give `predict_interval` and `predict_quantiles` (split conformal prediction, Vovk "
-        "et al., 2005): a limit is infinite where there are too few for it, an interval of 90 % "
-        "needs 19. A series of a panel that would be left with less than two values is not split. "
-        "None: there are no intervals.",
+        doc="Fraction of every series of `fit` and `pretrain`, at its end, whose values are not "
+        "training targets. `update` does not train on them either, but reads them as past values. "
+        "`predict_interval` and `predict_quantiles` use the forecast errors there (split conformal "
+        "prediction, Vovk et al., 2005). A limit is infinite if there are too few errors: a "
+        "90 % interval needs 19. A series of a panel that would keep fewer than two values is"
+        " not split. None: no intervals.",
     )
 
     def _check_options(self):
@@ -118,8 +123,9 @@ class ForecastingParams(TrainingParams):
             self.validation_fraction is None or self.lr_schedule is not None or chosen_otherwise
         ):
             raise ValueError(
-                "refit=True needs validation_fraction, and goes with lr_schedule=None, no "
-                "fine_tune_rounds and no restore_best='train_loss', got "
-                f"{self.validation_fraction}, {self.lr_schedule!r}, {self.fine_tune_rounds} and "
-                f"{self.restore_best!r}"
+                "refit=True needs validation_fraction, lr_schedule=None, fine_tune_rounds=0 and a "
+                "restore_best other than 'train_loss', got "
+                f"validation_fraction={self.validation_fraction}, "
+                f"lr_schedule={self.lr_schedule!r}, fine_tune_rounds={self.fine_tune_rounds} and "
+                f"restore_best={self.restore_best!r}"
             )

@@ -1,4 +1,4 @@
-"""Forecasts of a trained net, step by step, from states that are kept between calls."""
+"""Recursive and direct forecasts of a trained net, with states cached between calls."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from skts.forecasting.layout import window_start, windows
 class Rollout:
     """Forecasts of standardised series: y (n, d), X (n or more, k) or None.
 
-    What the network remembers of a series is kept under its name, so that a call with more of the
-    same series only reads what is new; so are the errors of forecasts.
+    The state of the network is cached by the name of the series. A call with a longer part of the
+    same series only reads the new time points. Errors of forecasts are cached too.
 
     Parameters
     ----------
@@ -23,21 +23,21 @@ class Rollout:
         self.net = net
         self.layout = layout
         self.window_length = window_length
-        self.kept = {}  # by name: where the window starts, where it ends, the state there
+        self.kept = {}  # by name: start of the window, time points read so far, state after them
         self.kept_errors = {}
 
     def __getstate__(self):
-        return vars(self) | {"kept": {}}  # states lie on the device
+        return vars(self) | {"kept": {}}  # states are tensors on the device
 
     def forget(self, name):
-        """Drop what is kept of a series whose past has changed."""
+        """Drop the cache of a series whose past has changed."""
         for key in (name, (name, "held out")):
             self.kept.pop(key, None)
         self.kept_errors.pop(name, None)
 
     @torch_defaults()
     def one_step(self, y, X):
-        """Each time point (n, d) as it is forecast from those before it."""
+        """Return the forecast of each time point from the earlier ones, (n, d)."""
         n, d = y.shape
         forecasts = np.empty((n, d))
         for start, fresh, stop in windows(n, self.window_length):
@@ -50,14 +50,15 @@ class Rollout:
 
     @torch_defaults()
     def ahead(self, name, y, X, n_steps):
-        """The `n_steps` time points after y, (n_steps, d)."""
+        """Return the forecasts of the `n_steps` time points after y, (n_steps, d)."""
         n, d = y.shape
         state = self._state_after(name, y, X)
         if self.layout.n_direct is not None:
             if n_steps > self.layout.n_direct:
                 raise ValueError(
-                    f"fh must go no further than {self.layout.n_direct} steps, which fit had with "
-                    f"strategy='direct', got {n_steps}: fit anew, or use strategy='recursive'"
+                    f"fh must be at most {self.layout.n_direct} steps, the largest fh of fit with "
+                    f"strategy='direct', got {n_steps}: fit again with a larger fh, or use "
+                    "strategy='recursive'"
                 )
             outputs, _ = self._outputs(y, X, n, n + 1, state)
             return outputs.reshape(-1, d)[:n_steps]
@@ -72,7 +73,7 @@ class Rollout:
         return y[n:]
 
     def _state_after(self, name, y, X):
-        """What the network remembers once it has read what forecasts the last of the n points."""
+        """Return the state of the network after it read the inputs of all n time points."""
         n = len(y)
         start = window_start(n, self.window_length)
         kept_start, stop, state = self.kept.get(name, (None, 0, None))
@@ -80,16 +81,16 @@ class Rollout:
             stop, state = start, None
         if stop < n:
             _, state = self._outputs(y, X, stop, n, state)
-        if not self.layout.reads_ahead:  # else it has read an X that may come to be another
+        if not self.layout.reads_ahead:  # otherwise the state depends on future X, which may change
             self.kept[name] = start, n, state
         return state
 
     @torch_defaults()
     def errors(self, name, y, X, is_known, first, n_steps):
-        """Errors of the forecasts that are made before each time point, from `first` on.
+        """Return the errors of forecasts made at each time point, (n - first, n_steps, d).
 
-        (n - first, n_steps, d): at [i, h] that of h + 1 steps ahead, made when the time points
-        before first + i were known; NaN beyond the end and where not `is_known` (n, d).
+        Entry [i, h] is the error h + 1 steps ahead if the time points before first + i are known.
+        Entries are NaN beyond the end and where `is_known` (n, d) is False.
         """
         kept = self.kept_errors.get(name)
         if kept is not None and kept.shape[1] >= n_steps:

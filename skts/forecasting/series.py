@@ -1,4 +1,4 @@
-"""What is known of series: from sktime's frames to arrays on a common scale."""
+"""The known values of series: from sktime's frames to standardised arrays."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from skts.forecasting.time_points import (
 )
 from skts.input.frames import frames_of
 
-_FARTHEST = 1e18  # standard deviations, whose squares float32 still holds
+_FARTHEST = 1e18  # standard deviations; float32 can still represent the square
 
 
 class Scale(NamedTuple):
@@ -28,14 +28,14 @@ class Scale(NamedTuple):
 
     @classmethod
     def of(cls, values):
-        # squares of the largest and smallest numbers are none: powers of two change no digit
+        # squares of extreme numbers over- or underflow; scaling by powers of two is exact
         power = _power_of_two(np.nanmax(np.abs(values), axis=0))
         near_one = np.ldexp(values, -power)
         mean, std = np.nanmean(near_one, axis=0), np.nanstd(near_one, axis=0)
         rounding = 10 * np.finfo(float).eps * np.abs(mean)
         varies = std > rounding
         mean, std, rounding = (np.ldexp(number, power) for number in (mean, std, rounding))
-        # a constant column: in units of 1, or of the number itself where that is small
+        # the scale of a constant column is 1, or the number itself if that is smaller
         unit = np.clip(1.0, rounding, np.abs(mean))
         return cls(mean, np.where(varies & (std > 0), std, np.where(unit > 0, unit, 1.0)))
 
@@ -45,7 +45,7 @@ class Scale(NamedTuple):
         return (values - mean) / std
 
     def unstandardised(self, standardised):
-        """The values again; infinite beyond the largest number."""
+        """Return the values on their own scale, infinite beyond the largest float."""
         power = _power_of_two(np.maximum(np.abs(self.mean), self.std))
         mean, std = (np.ldexp(number, -power) for number in self)
         with np.errstate(over="ignore"):
@@ -53,25 +53,27 @@ class Scale(NamedTuple):
 
 
 def _power_of_two(numbers):
-    """The power of two of each number's size."""
+    """Return the binary exponent of each number."""
     return np.frexp(numbers)[1]
 
 
 @dataclasses.dataclass
 class Series:
-    """One series without gaps in its index, and what is kept of it.
+    """One series without gaps in its index.
 
     Attributes
     ----------
-    y, X : DataFrame of n rows, and one or None
-        NaN where nothing is known.
+    y : DataFrame of n rows
+        NaN where unknown.
+    X : DataFrame of n rows, or None
+        NaN where unknown.
     end : index element
-        The time point after which forecasts start: the last of the `y` that came last.
+        The time point after which forecasts start: the last one of the latest `y`.
     held_out : pair of index elements, optional
         First and last time point that is not trained on.
     y_scale, X_scale : Scale
     name : tuple
-        Of a series of a panel, for messages.
+        Name of a series of a panel, for messages.
     """
 
     y: pd.DataFrame
@@ -86,7 +88,7 @@ class Series:
         return len(self.y)
 
     def seen(self):
-        """The same series up to its end."""
+        """Return the series up to its `end`."""
         n = self.y.index.get_loc(self.end) + 1
         if n == len(self):
             return self
@@ -94,10 +96,10 @@ class Series:
         return dataclasses.replace(self, y=self.y.iloc[:n], X=X)
 
     def split_off(self, fraction):
-        """The same series, its last part held out, on the scale of what comes before.
+        """Return the series with its last part held out and with the scale of the part before.
 
-        Nothing is held out where too little would be left for a scale. Raises ValueError where a
-        column has no value at all.
+        Nothing is held out if too few values would be left for a scale. Raises ValueError if a
+        column has no value.
         """
         n_all, held_out = len(self), None
         n = self.n_left(fraction)
@@ -109,11 +111,14 @@ class Series:
         return dataclasses.replace(self, held_out=held_out, y_scale=scales[0], X_scale=scales[1])
 
     def n_left(self, fraction):
-        """Time points before the last part."""
+        """Return the number of time points before the last part."""
         return len(self) - int(np.ceil((fraction or 0.0) * len(self)))
 
     def _n_known(self, n):
-        """Values of y among the first time points; 0 where X has a column without one."""
+        """Return the fewest known values of a column of y among the first n time points.
+
+        It is 0 if a column of X has no known value there.
+        """
         if self.X is not None and self.X.iloc[:n].isna().all().any():
             return 0
         return int(self.y.iloc[:n].notna().sum().min())
@@ -125,26 +130,25 @@ class Series:
         unknown = frame.iloc[:n].isna().all()
         if unknown.any():
             raise ValueError(
-                f"every column of {label} must have a value among the {n} time points to learn "
-                f"from, but {frame.columns[unknown].tolist()} has none{of_series(self.name)}: "
-                "leave it out"
+                f"every column of {label} must have a value among the {n} training time points, "
+                f"but {frame.columns[unknown].tolist()} has none{of_series(self.name)}: drop it"
             )
         return Scale.of(frame.iloc[:n].to_numpy(float))
 
     def held_out_rows(self):
-        """Where the time points held out start and stop."""
+        """Return the start and the stop of the held-out time points."""
         if self.held_out is None:
             return len(self), len(self)
         start, last = (self.y.index.get_loc(label) for label in self.held_out)
         return start, last + 1
 
     def learnt_parts(self):
-        """Where the parts that are trained on start and stop."""
+        """Return the start and the stop of each part that is trained on."""
         start, stop = self.held_out_rows()
         return [part for part in ((0, start), (stop, len(self))) if part[0] < part[1]]
 
     def check_goes_on(self, other):
-        """Raise ValueError unless another one has such time points and columns of y and X."""
+        """Raise ValueError unless `other` has the same type of time points and the same columns."""
         check_same_kind("y", other.y.index, self.y.index)
         for label in ("y", "X"):
             mine, theirs = (
@@ -157,13 +161,13 @@ class Series:
                 )
 
     def is_revised_by(self, new):
-        """Whether another one has values for time points that are already known."""
+        """Return whether `new` has time points that are already known."""
         return new.y.index[0] <= self.y.index[-1]
 
     def extended(self, new, *, fill):
-        """The same series with what another one knows; its values stand where both have one.
+        """Return the series with the values of `new`, which replace known values.
 
-        It stays on its scale, unless that was learnt from a single value.
+        The scale does not change, unless it was learnt from a single value.
         """
         freq = frequency_of(self.y.index)
         frames = []
@@ -178,10 +182,10 @@ class Series:
         return both if self._n_known(len(self)) > 1 else both.split_off(None)
 
     def with_future(self, X, index, n_needed, *, lagged, fill):
-        """The same series with the rows of `X` at the time points `index`, which come after it.
+        """Return the series with the rows of `X` at the time points `index` after its end.
 
-        Known ahead, `n_needed` of them must be there; lagged, rows that are not there are NaN.
-        With `fill` so are those in a gap, else that is an error.
+        If X is known ahead, the first `n_needed` rows must exist. If it is `lagged`, rows may be
+        missing at the end. Rows in a gap are NaN with `fill`; otherwise a gap is an error.
         """
         if self.X is None:
             if X is not None:
@@ -214,9 +218,9 @@ class Series:
         return self
 
     def standardised(self):
-        """y (n, d) and X (n or more, k) or None, NaN filled forward, on their scales.
+        """Return standardised y (n, d) and X (n or more, k) or None, with NaN filled.
 
-        Raises ValueError where a number is too far from what its scale was learnt from.
+        Raises ValueError if a number is too far from the values of its scale.
         """
         y = _on_scale("y", self.y, self.y_scale, self.name)
         return y, None if self.X is None else _on_scale("X", self.X, self.X_scale, self.name)
@@ -230,10 +234,10 @@ def _on_scale(label, frame, scale, name):
     if far.any():
         row, column = np.argwhere(far)[0]
         raise ValueError(
-            f"{label} must not lie {_FARTHEST:g} standard deviations from what the forecaster "
-            f"learnt from (mean {scale.mean[column]:.3g}, standard deviation "
-            f"{scale.std[column]:.3g}), got {filled[row, column]:.3g} at {frame.index[row]}"
-            f"{of_series(name)}: correct it, or fit anew"
+            f"{label} must be within {_FARTHEST:g} standard deviations of the training values "
+            f"(mean {scale.mean[column]:.3g}, standard deviation {scale.std[column]:.3g}), "
+            f"got {filled[row, column]:.3g} at {frame.index[row]}"
+            f"{of_series(name)}: correct it, or call fit again"
         )
     return values
 
@@ -243,11 +247,12 @@ def _filled(frame):
 
 
 def series_of(y, X, *, fill, known=None):
-    """The series of frames of sktime, by name: a tuple, of length 0 for a single series.
+    """Convert frames of sktime to series by name: a tuple, empty for a single series.
 
-    With `fill` a gap in an index becomes rows of NaN, else it is an error. Dates have the
-    frequency of the `known` series of the name; without, their own, or the one all others have.
-    Raises ValueError also where `X` lacks a time point of `y`, or where a number is infinite.
+    With `fill`, a gap in an index becomes rows of NaN; otherwise it is an error. Dates have the
+    frequency of the `known` series of that name. Without one, they have their own frequency, or
+    the common frequency of all other series. Raises ValueError if `X` lacks a time point of `y`,
+    or a number is infinite.
     """
     frames, exogenous = frames_of(y), {} if X is None else frames_of(X)
     check_known("y", frames, exogenous)
@@ -270,7 +275,7 @@ def series_of(y, X, *, fill, known=None):
 
 
 def following(known, frame):
-    """The frame of an array, whose rows are numbered from 0, behind the numbers known."""
+    """Return the frame of an array with rows numbered after the known ones, not from 0."""
     if not pd.api.types.is_integer_dtype(next(iter(known.values())).y.index):
         return frame
     starts = {name: one.y.index[-1] + 1 for name, one in known.items()}
@@ -280,29 +285,29 @@ def following(known, frame):
 
 
 def check_levels(label, names, known):
-    """Raise ValueError unless series have names of as many levels as those known."""
+    """Raise ValueError unless names of series have as many levels as those of known series."""
     for name in names:
         n_known = len(next(iter(known)))
         if len(name) != n_known:
             raise ValueError(
-                f"{label} must have {n_known} levels of names above its time points, as y in fit "
-                f"(a single series has none), got {len(name)}"
+                f"the index of {label} must have {n_known} level(s) before the time points, as y "
+                f"in fit, got {len(name)} (a single series has 0)"
             )
 
 
 def check_known(where, known, names_of_X):
-    """Raise ValueError where `X` has a series that is not among those known."""
+    """Raise ValueError if `X` has a series that is not known."""
     unknown = sorted(set(names_of_X) - set(known))
     if unknown:
         named = ", ".join("/".join(map(str, name)) for name in unknown[:3])
         raise ValueError(
-            f"X must have the series of {where} alone, got {len(unknown)} more, {named} among "
-            "them: drop these from X"
+            f"X must have only the series of {where}, got {len(unknown)} more, such as {named}: "
+            "drop these from X"
         )
 
 
 def check_finite(label, frame, name=()):
-    """Raise ValueError where a number is infinite."""
+    """Raise ValueError if a number is infinite."""
     if np.isinf(frame.to_numpy(float)).any():
         raise ValueError(
             f"{label} must hold finite numbers, got infinity{of_series(name)}: replace it, or make "

@@ -1,4 +1,4 @@
-"""Forecasters as plain data and tensors, for the files of skts.save."""
+"""Conversion of forecasters to plain data and tensors and back, for skts.save and skts.load."""
 
 import dataclasses
 import operator
@@ -20,7 +20,7 @@ from skts.training.stored import plain_training, restored_net
 
 
 def stored(forecaster):
-    """A forecaster that is fitted or pretrained: plain data and tensors."""
+    """Return a fitted or pretrained forecaster as plain data and tensors."""
     nets = _nets(forecaster)
     state, tensors = _state(forecaster, nets)
     plain = {
@@ -35,7 +35,7 @@ def stored(forecaster):
 
 
 def _check_container(y, kind, converter):
-    """Raise ValueError or TypeError unless sktime converts what is like `y` to such containers."""
+    """Raise ValueError or TypeError unless sktime converts `y` to `kind` with this converter."""
     given = convert_to(y, kind, store=converter, store_behaviour="freeze")
     found = {}
     convert_to(given, mtype(y, as_scitype=["Series", "Panel", "Hierarchical"]), store=found)
@@ -46,12 +46,12 @@ def _check_container(y, kind, converter):
 def _nets(forecaster):
     nets = {name: vars(forecaster).get(name) for name in ("net_", "pretrained_net_")}
     if nets["net_"] is nets["pretrained_net_"]:
-        nets["net_"] = None  # it stands for the other
+        nets["net_"] = None  # stored once, as pretrained_net_
     return nets
 
 
 def _state(forecaster, nets):
-    """What the forecaster knows, plain, and its tensors."""
+    """Return the fitted state of the forecaster as plain data and tensors."""
     tensors = {}
     state = {name: net and _net_state(net) for name, net in nets.items()}
     if forecaster.state == "fitted":
@@ -67,7 +67,7 @@ def _state(forecaster, nets):
 
 
 def restored(cls, plain, tensors, device):
-    """The forecaster again. Its `fit` takes a pretrained network as it is, and no more is done."""
+    """Return the forecaster; `fit` takes its stored network as pretrained, without training."""
     forecaster = with_parameters(cls, plain["parameters"])
     if device is not None:
         forecaster.set_params(device=device)._check_options()
@@ -92,7 +92,7 @@ def restored(cls, plain, tensors, device):
 
 def _fit_with(forecaster, net, state):
     series = {name: _series(name, of_one) for name, of_one in state["series"]}
-    n_levels = len(state["level_names"]) - 1  # above the time points
+    n_levels = len(state["level_names"]) - 1  # without the time points
     if not all(isinstance(name, tuple) and len(name) == n_levels for name in series):
         raise ValueError(f"names of series must be tuples of {n_levels}, got {list(series)}")
     seen = {name: one.seen() for name, one in series.items()}
@@ -111,7 +111,7 @@ def _fit_with(forecaster, net, state):
     forecaster.pretrained_net_, forecaster._state = net, "pretrained"
     forecaster.fit(y, X=X, fh=fh)
     vars(forecaster).update(options)
-    forecaster._series = series  # on the scales that they had
+    forecaster._series = series  # with the stored scales
     forecaster._y_mtype_last_seen = forecaster._y_metadata["mtype"] = state["came_as"]
     forecaster._converter_store_y = state["converter"]
 
@@ -185,7 +185,7 @@ def _scale(state):
 
 
 def _index_state(index):
-    """An index of time points; ValueError where it is of a kind that is not known here."""
+    """Return an index of time points as plain data; ValueError if its type is not supported."""
     state = {"kind": type(index).__name__, "name": index.name}
     if isinstance(index, pd.PeriodIndex | pd.DatetimeIndex):
         state |= {"freq": index.freqstr, "numbers": torch.tensor(index.asi8)}
@@ -195,7 +195,7 @@ def _index_state(index):
         state["numbers"] = torch.tensor(index.to_numpy(np.int64))
     else:
         raise ValueError(
-            "time points that can be stored are integers, periods and dates, got a "
+            "only integers, periods and dates can be stored as time points, got a "
             f"{type(index).__name__} of {index.dtype}"
         )
     if not _is_described_by(state, index):
@@ -207,7 +207,7 @@ def _index_state(index):
 def _is_described_by(state, index):
     try:
         again = _index(state)
-    except ValueError:  # pandas knows no word for the frequency
+    except ValueError:  # pandas cannot parse the name of the frequency
         return False
     return again.equals(index) and getattr(again, "freq", None) == getattr(index, "freq", None)
 

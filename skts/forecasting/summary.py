@@ -1,4 +1,4 @@
-"""What the network of a fitted forecaster is made of, and what it costs."""
+"""Summary of the network of a fitted forecaster."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,19 +7,20 @@ from skts.summary import Summary, summary_of
 
 
 class Summarised:
-    """Mixin of forecasters with a summary."""
+    """Mixin that adds a summary to forecasters."""
 
-    if TYPE_CHECKING:  # which they have besides
+    if TYPE_CHECKING:  # attributes of forecasters
         net_: Any
         window_length: int | None
         _series: dict[Any, Any]
         check_is_fitted: Any
 
     def summary(self) -> Summary:
-        """Layers of the fitted network, their parameters and arithmetic, and what memory it takes.
+        """Summarise the fitted network: layers, shapes, parameters, multiply-adds and memory.
 
-        As `summary` of classifiers and regressors. The length is that of the longest history, or of
-        its longest window. The channels are the network's inputs at each time point.
+        As `summary` of classifiers and regressors. The number of time points is that of the longest
+        history, or of its longest window. The channels are the inputs of the network at each time
+        point.
 
         Returns
         -------

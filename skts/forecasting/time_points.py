@@ -1,4 +1,4 @@
-"""Time points: what is wrong with those that come, and which there are from first to last."""
+"""Checks of time points, and indices without gaps."""
 
 import numpy as np
 import pandas as pd
@@ -7,31 +7,31 @@ from pandas.tseries.frequencies import to_offset
 from skts.input.frames import frames_of
 
 _SIZED = pd.Series | pd.DataFrame | np.ndarray
-_N_TRIED = 200  # neighbouring dates whose frequency is tried where there are gaps
+_N_TRIED = 200  # triples of neighbouring dates that are tried to infer a frequency with gaps
 
 
 def stacked(frames, level_names):
-    """One frame of those of the series, by name; a single series is named by an empty tuple."""
+    """Join the frames of series by name; the name of a single series is an empty tuple."""
     if () in frames:
         return frames[()]
     return pd.concat(frames, names=level_names)
 
 
 def of_series(name):
-    """The part of a message that names a series of a panel."""
+    """Return the part of a message that names a series of a panel."""
     return f" of series {name}" if name else ""
 
 
 def check_given(y):
-    """Raise ValueError where there is no y at all, of which sktime says nothing."""
+    """Raise ValueError if y is None, which sktime does not check."""
     if y is None:
         raise ValueError("y must be a series, a frame or a panel of sktime, got None")
 
 
 def check_containers(X, y):
-    """Raise ValueError where y is empty, or where time points of pandas' are no time points of y.
+    """Raise an error if y is empty, time points of pandas are invalid, or X does not cover y.
 
-    That is before sktime looks at them, whose own messages name no time point.
+    This runs before the checks of sktime, whose messages name no time point.
     """
     if isinstance(y, list) and not y:
         raise ValueError("y must hold a series, got an empty list")
@@ -39,7 +39,8 @@ def check_containers(X, y):
         if isinstance(one, _SIZED) and 0 in np.shape(one):
             name = (number,) if isinstance(y, list) else ()
             raise ValueError(
-                f"y must have a row and a column, got the shape {np.shape(one)}{of_series(name)}"
+                f"y must have at least one row and one column, got shape {np.shape(one)}"
+                f"{of_series(name)}"
             )
     for label, data in (("y", y), ("X", X)):
         if _has_time_points(data):
@@ -52,14 +53,14 @@ def _has_time_points(data):
     if not isinstance(data, pd.Series | pd.DataFrame):
         return False
     if not all(map(pd.api.types.is_numeric_dtype, pd.DataFrame(data).dtypes)):
-        return False  # objects may be whole series
+        return False  # cells of dtype object may hold whole series
     index = data.index
     times = index.levels[-1] if isinstance(index, pd.MultiIndex) else index
     return is_dated(times) or pd.api.types.is_integer_dtype(times.dtype)
 
 
 def is_dated(times):
-    """Whether time points are dates or periods."""
+    """Return whether time points are dates or periods."""
     return isinstance(times, pd.DatetimeIndex | pd.PeriodIndex)
 
 
@@ -75,16 +76,16 @@ def check_covers(X, index, name=()):
 
 
 def check_same_kind(label, index, known):
-    """Raise ValueError unless time points can be compared with those known."""
+    """Raise ValueError unless time points have the type of the known ones."""
     if not is_same_kind(index, known):
         raise ValueError(
-            f"the time points of {label} must be of the kind {known.dtype}, as those of y are, got "
+            f"the time points of {label} must have the type of those of y, {known.dtype}, got "
             f"{index.dtype}"
         )
 
 
 def named_as(columns, data, frame):
-    """The frame of `data`, with known columns where `data` has a name or nothing instead."""
+    """Return the frame with the known columns if `data` is a Series or an array."""
     is_nameless = isinstance(data, pd.Series | np.ndarray)
     if columns is None or not is_nameless or frame.shape[1] != len(columns):
         return frame
@@ -92,7 +93,7 @@ def named_as(columns, data, frame):
 
 
 def in_zone_of(known, frame):
-    """The frame of None or of time points, its dates in the time zone of those known."""
+    """Return the frame with its dates in the time zone of the known ones; None stays None."""
     if frame is None:
         return None
     index = frame.index
@@ -107,28 +108,28 @@ def in_zone_of(known, frame):
 
 
 def unmasked(data):
-    """An array with NaN where it is masked; anything else as it is."""
+    """Return a masked array with NaN where it is masked, and anything else unchanged."""
     return data.astype(float).filled(np.nan) if isinstance(data, np.ma.MaskedArray) else data
 
 
 def check_time_points(label, data):
-    """Raise unless the time points of each series are in order, each there once.
+    """Raise ValueError unless the time points of each series are sorted and unique.
 
-    ValueError; TypeError where they are no integers, periods or dates.
+    Raises TypeError if they are not integers, periods or dates.
 
     Parameters
     ----------
     label : str
         "y" or "X".
     data : Series or DataFrame
-        Its index holds time points, or names of series and time points.
+        The last level of its index has time points, other levels have names of series.
     """
     index = data.index
     times = index.get_level_values(-1)
     if not (is_dated(times) or pd.api.types.is_integer_dtype(times.dtype)):
         raise TypeError(
             f"the time points of {label} must be integers, periods or dates, got a "
-            f"{type(times).__name__} of {times.dtype}: to spans of time add a date, as in "
+            f"{type(times).__name__} of {times.dtype}. Convert time spans to dates with "
             "pd.Timestamp('2020-01-01') + index"
         )
     for level in range(index.nlevels - 1):
@@ -153,8 +154,8 @@ def _check_order(label, name, times):
         twice = times[times.duplicated()][0]
         raise ValueError(
             f"the time points of {label} must differ, got {twice} in {(times == twice).sum()} rows"
-            f"{of_series(name)}: keep one row of each time point, or their mean; hours of local "
-            "time that come twice are told apart as dates with a time zone"
+            f"{of_series(name)}: keep one row of each time point, or their mean. If local hours "
+            "occur twice, use dates with a time zone"
         )
     falls = np.flatnonzero(times[1:] < times[:-1])
     if len(falls):
@@ -165,7 +166,7 @@ def _check_order(label, name, times):
 
 
 def is_same_kind(index, other):
-    """Whether the time points of two indices can be compared."""
+    """Return whether the time points of two indices can be compared."""
     dated = [isinstance(one, pd.DatetimeIndex) for one in (index, other)]
     if any(dated):
         return all(dated) and (index.tz is None) == (other.tz is None)
@@ -175,7 +176,7 @@ def is_same_kind(index, other):
 
 
 def frequency_of(index):
-    """The frequency of dates without gaps as an offset; None where they do not tell it."""
+    """Return the frequency of dates without gaps as an offset, or None if it is unknown."""
     if not isinstance(index, pd.DatetimeIndex):
         return None
     freq = index.freq
@@ -185,27 +186,27 @@ def frequency_of(index):
 
 
 def _equal_span(index):
-    """The time between neighbouring dates; None where it varies.
+    """Return the time between neighbouring dates, or None if it varies.
 
-    pandas infers none for days of 24 hours in local time whose clocks change.
+    pandas infers no frequency for days of 24 hours in a time zone with daylight saving time.
     """
     spans = np.diff(index.asi8)
     return index[1] - index[0] if (spans == spans[0]).all() else None
 
 
 def without_gaps(frame, freq, *, fill, name=()):
-    """The frame of y with a row for every time point from its first to its last.
+    """Return the frame of y with a row for every time point from its first to its last.
 
     Parameters
     ----------
     frame : DataFrame
-        Its time points are in order, each there once.
+        Its time points are sorted and unique.
     freq : offset or None
-        Of dates. None: the one they have, with `fill` or not the one that most neighbours have.
+        Frequency of dates. None: their own, or else that of most neighbouring dates.
     fill : bool
-        A gap becomes rows of NaN, else it is an error.
+        Whether a gap becomes rows of NaN. Otherwise it is an error.
     name : tuple
-        Of the series, for messages.
+        Name of the series, for messages.
     """
     index = frame.index
     whole = _whole_index(index, freq, name)
@@ -235,14 +236,14 @@ def _whole_index(index, freq, name):
     if len(others):
         raise ValueError(
             f"the index of y must be of one frequency, got {others[0]} among time points of the "
-            f"frequency {whole.freqstr} from {whole[0]} on{of_series(name)}: y.asfreq(...) gives "
-            "dates another one and makes the gaps NaN"
+            f"frequency {whole.freqstr} from {whole[0]} on{of_series(name)}: y.asfreq(...) sets "
+            "another frequency of dates and fills gaps with NaN"
         )
     return whole.rename(index.name)
 
 
 def periods(index, first, last):
-    """The periods from one ordinal number to another that are of the kind of an index."""
+    """Return the periods between two ordinal numbers, of the same type as `index`."""
     numbers = np.arange(first, last + 1, index.freq.n)
     return pd.PeriodIndex(pd.arrays.PeriodArray(numbers, dtype=index.dtype))
 
@@ -253,8 +254,8 @@ def _whole_dates(index, freq, name):
     if freq is None:
         raise ValueError(
             f"the index of y must be of one frequency, got {len(index)} dates without one, the "
-            f"first {index[0]}{of_series(name)}: y.asfreq(...) gives them one and makes the gaps "
-            "NaN"
+            f"first {index[0]}{of_series(name)}: y.asfreq(...) sets a frequency and fills gaps "
+            "with NaN"
         )
     if index.freq == freq:
         return index
@@ -262,9 +263,9 @@ def _whole_dates(index, freq, name):
 
 
 def _frequency_with_gaps(index):
-    """The frequency that most neighbouring dates have, if all dates lie on it; None without one.
+    """Return the frequency of most neighbouring dates that fits all dates, or None.
 
-    Of several the one that leaves the fewest gaps.
+    If several frequencies fit, the one with the fewest gaps is returned.
     """
     if len(index) < 3:
         return None
@@ -277,10 +278,13 @@ def _frequency_with_gaps(index):
 
 
 def _grid(index, freq):
-    """All dates of a frequency, None unless it has those of `index` and most are neighbours."""
+    """Return all dates of a frequency from the first to the last of `index`.
+
+    None if `index` has other dates, or if less than half of its dates are neighbours.
+    """
     first, second = pd.date_range(index[0], periods=2, freq=freq)
     if (index[-1] - index[0]) / (second - first) > 1000 * len(index):
-        return None  # nearly all of it would be gaps
+        return None  # nearly all dates would be gaps
     whole = pd.date_range(index[0], index[-1], freq=freq)
     places = whole.get_indexer(index)
     fits = (places >= 0).all() and np.mean(np.diff(places) == 1) >= 0.5

@@ -1,3 +1,3 @@
-"""Input: anything array-like to checked series."""
+"""Reading and validation of input."""
 
 __all__ = []

@@ -1,4 +1,4 @@
-"""Anything array-like to values (n, C, T) of any real dtype, and lengths."""
+"""Conversion of accepted containers to values (n, C, T) of any real dtype, and lengths."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ CONTAINERS = (
     "arrays, each (T_i,) or (C, T_i)"
 )
 
-#: Names by which long frames are known, in small letters.
+#: Column names by which long frames are recognised, in lower case.
 SERIES_COLUMNS = {"id", "case_id", "instance", "instances", "sample_id", "series", "series_id"}
 SERIES_COLUMNS |= {"unique_id"}
 TIME_COLUMNS = {"date", "datetime", "ds", "reading_id", "time", "timepoint", "timepoints"}
@@ -25,23 +25,23 @@ VALUE_COLUMNS = {"value", "values", "y"}
 
 
 def read(estimator, X, reset):
-    """Values (n, C, T) of any real dtype and lengths, None where all series are equally long.
+    """Return values (n, C, T) of any real dtype, and lengths or None if all are equal.
 
-    What is masked, None or NA is NaN.
+    Masked values, None and NA become NaN.
 
     Parameters
     ----------
     estimator : estimator
-        What the errors name; where `reset`, what scikit-learn's column names are recorded on.
+        Named in errors. With `reset`, the column names are recorded on it.
     X : array-like
         See `CONTAINERS`; also pandas and polars frames and sktime's panel containers.
     reset : bool
-        Record names of columns and channels, or hold X against them.
+        Whether to record the names of columns and channels, or to compare X with them.
 
     Raises
     ------
     ValueError, TypeError
-        Saying what is required, what came and what mends it.
+        If `X` is not accepted. The message says what is required, what was given and the remedy.
     """
     _check_container(X)
     _check_channel_names(estimator, X, reset)
@@ -63,14 +63,14 @@ def read(estimator, X, reset):
 
 
 def names_its_axes(X):
-    """Whether `X` is made of frames, whose rows are time points and whose columns are channels."""
+    """Return whether `X` consists of frames with time points as rows and channels as columns."""
     frames = X if isinstance(X, (list, tuple)) else [X]
     return is_panel(X) or all(hasattr(frame, "columns") for frame in frames)
 
 
 def _check_container(X):
-    """Refuse what is no array, no list and no frame."""
-    if not isinstance(X, Dataset):  # those of torch may look like a sequence
+    """Raise TypeError unless `X` is an array, a sequence or a frame."""
+    if not isinstance(X, Dataset):  # a torch Dataset can look like a sequence
         if hasattr(X, "__array__") or hasattr(X, "dtype"):
             return
         if isinstance(X, Sequence) and not isinstance(X, (str, bytes)):
@@ -80,17 +80,17 @@ def _check_container(X):
 
 def _remedy(X):
     if isinstance(X, DataLoader):
-        return ". Put its batches together: X = np.concatenate([x for x, y in loader])."
+        return ". Concatenate its batches: X = np.concatenate([x for x, y in loader])."
     if isinstance(X, Dataset):
-        return ". Put its series together: X = np.stack([x for x, y in dataset])."
+        return ". Stack its series: X = np.stack([x for x, y in dataset])."
     if isinstance(X, (str, bytes, os.PathLike)):
         return f", {X!r}. Read the file first, for example with numpy.load or pandas.read_csv."
     if isinstance(X, Mapping):
-        return ". Pass one of its values, or list(X.values()) where each of them is a series."
+        return ". Pass one of its values, or list(X.values()) if each value is a series."
     if hasattr(X, "collect"):
         return ". Pass X.collect()."
     if isinstance(X, Iterable):
-        return ". Pass a list of its series: list(X), or [x for x, y in X] where it gives pairs."
+        return ". Pass a list of its series: list(X), or [x for x, y in X] if it yields pairs."
     return f": {X!r}."
 
 
@@ -110,16 +110,16 @@ def _of_too_few_dimensions(X):
         return f"{got} of {type(first).__name__}."
     if _holds_series(first):
         return f"{got} of series. Pass [np.asarray(series) for series in X]."
-    # scikit-learn's own checks look for "Reshape your data"
+    # scikit-learn's estimator checks require the words "Reshape your data"
     return (
         f"{got}. Reshape your data: np.asarray(X)[None, :] is one series of {len(X)} time points, "
-        f"np.asarray(X)[:, None] is {len(X)} series of one. Series of unequal length are a list of "
-        "arrays."
+        f"np.asarray(X)[:, None] is {len(X)} series of 1 time point. Pass series of unequal length "
+        "as a list of arrays."
     )
 
 
 def unwrapped(X):
-    """A list of arrays (C, T_i) where `X` holds series of their own, else an array-like."""
+    """Return a list of arrays (C, T_i) if `X` holds separate series, or else an array-like."""
     if is_panel(X):
         X = _frames(X)
     if getattr(X, "is_nested", False):
@@ -129,28 +129,29 @@ def unwrapped(X):
     if isinstance(X, (list, tuple)) and _is_list_of_arrays(X):
         if any(map(is_panel, X)):
             raise ValueError(
-                f"{CONTAINERS}; got a list of frames that hold several series each. Pass such a "
-                "frame itself, several as pd.concat(X)."
+                f"{CONTAINERS}; got a list of frames with several series each. Pass one such "
+                "frame: X[0], or pd.concat(X)."
             )
         for i, x in enumerate(X):
             check_times(x, i)
-        # a frame holds time points in its rows, an array in its last axis
+        # time points are the rows of a frame, but the last axis of an array
         return [array_of(x).T if hasattr(x, "columns") else array_of(x) for x in X]
     if isinstance(X, (list, tuple)):
         try:
             return array_of([_channels(x) for x in X])
         except ValueError as error:
             raise ValueError(
-                f"{CONTAINERS}; got nested lists of unequal lengths. Make each series an array: "
+                f"{CONTAINERS}; got nested lists of unequal lengths. Convert each series: "
                 "[np.asarray(series) for series in X]."
             ) from error
     return X if hasattr(X, "columns") else _array_like(X)
 
 
 def check_times(series, i, what="X"):
-    """Refuse a frame or Series of pandas whose index tells that its time points are not in order.
+    """Raise ValueError if the index of a pandas frame or Series is not sorted or has duplicates.
 
-    An index of strings has no order in time: it may be of the columns of a table.
+    Only indexes of numbers, dates, time spans and periods are checked. An index of strings has no
+    order in time, and can come from the columns of a table.
     """
     times = getattr(series, "index", None)
     is_of_dtype = isinstance(times, pd.Index) and times.dtype.kind in "iufmM"
@@ -158,48 +159,48 @@ def check_times(series, i, what="X"):
         return
     if not times.is_unique:
         raise ValueError(
-            f"the time points of a series must differ, series {i} of {what} has "
+            f"the time points of a series must be unique, series {i} of {what} has "
             f"{times[times.duplicated()][0]} more than once. Drop or average its rows."
         )
     if not times.is_monotonic_increasing:
         raise ValueError(
-            f"the time points of a series must be in order, series {i} of {what} has "
-            f"{times[(times[1:] < times[:-1]).argmax() + 1]} behind a later one. Sort its rows, "
-            f"[x.sort_index() for x in {what}], or give them new time points."
+            f"the time points of a series must be sorted, series {i} of {what} has "
+            f"{times[(times[1:] < times[:-1]).argmax() + 1]} after a later one. Sort its rows, "
+            f"[x.sort_index() for x in {what}], or assign new time points."
         )
 
 
 def _is_list_of_arrays(X):
-    # a list of numpy's numbers is one series
+    # a list of NumPy scalars is one series
     return all(hasattr(x, "shape") for x in X) and any(getattr(x, "ndim", 1) for x in X)
 
 
 def _channels(x):
-    """A series as a list, the channels of which may be arrays."""
+    """Return an item of a list as an array, or as a list whose channels can be arrays."""
     if isinstance(x, (list, tuple)):
         return [array_of(channel) if hasattr(channel, "shape") else channel for channel in x]
     return array_of(x) if hasattr(x, "shape") else x
 
 
 def _array_like(X):
-    """What check_array reads, with NaN where a value is missing."""
+    """Return an array-like for check_array, with NaN for missing values."""
     is_read = hasattr(X, "detach") or isinstance(X, np.ma.MaskedArray)
     holds_objects = isinstance(X, np.ndarray) and X.dtype == object
     if is_read or holds_objects:
         return array_of(X)
     if hasattr(X, "shape"):
         return X
-    try:  # as awkward's arrays, which may be of series of unequal length
+    try:  # for example awkward arrays, whose series can differ in length
         return array_of(X)
     except ValueError as error:
         raise ValueError(
-            f"{CONTAINERS}; got a {type(X).__name__} that is no such array ({error}). Pass "
+            f"{CONTAINERS}; got a {type(X).__name__} that is not such an array ({error}). Pass "
             "[np.asarray(series) for series in X]."
         ) from error
 
 
 def array_of(x):
-    """A torch tensor, a frame or an array-like as an array."""
+    """Convert a torch tensor, a frame or an array-like to an array."""
     if hasattr(x, "detach"):
         return _of_tensor(x)
     if isinstance(x, np.ma.MaskedArray) and x.dtype.names is None:
@@ -213,7 +214,7 @@ def array_of(x):
 
 
 def _with_nan(values, missing):
-    """`values` with NaN where they are missing; a copy, if any are."""
+    """Return `values` with NaN where `missing`; a copy if any value is missing."""
     if not missing.any():
         return values
     dtype = np.result_type(values, np.float32) if values.dtype.kind in "biufc" else values.dtype
@@ -234,20 +235,24 @@ def _of_tensor(x):
 
 
 def _frames(X):
-    from sktime.datatypes import convert_to  # costs a second: only for sktime's containers
+    from sktime.datatypes import convert_to  # imported here, because it takes about a second
 
     try:
         return convert_to(X, "df-list", as_scitype="Panel")
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{CONTAINERS}, or a panel container of sktime; got a DataFrame that sktime does not "
-            "take for one: its instances must be contiguous and their time points sorted, the "
-            "cells of a nested frame Series. sktime.datatypes.check_raise tells more."
+            "accept as a panel. Its instances must be contiguous and their time points sorted; "
+            "the cells of a nested frame must be Series. sktime.datatypes.check_raise shows "
+            "details."
         ) from error
 
 
 def _check_channel_names(estimator, X, reset):
-    """Channels are told apart by their place: frames that name them must keep their order."""
+    """Raise ValueError unless all frames have the same channels in the same order.
+
+    The networks know a channel only by its position.
+    """
     frames = X if isinstance(X, (list, tuple)) else [X] if is_panel(X) else []
     if not len(frames) or not all(hasattr(frame, "columns") for frame in frames):
         return
@@ -257,7 +262,7 @@ def _check_channel_names(estimator, X, reset):
     for frame in frames:
         if list(frame.columns) != first:
             raise ValueError(
-                f"the frames of X must all have the channels {first} in this order, those of the "
+                f"all frames of X must have the channels {first} in this order, as in the "
                 f"training series; got {list(frame.columns)}"
             )
     estimator.channel_names_in_ = first
@@ -268,19 +273,19 @@ def _is_pandas(X):
 
 
 def is_panel(X):
-    """A pandas frame whose rows are not series: multi-index, or nested with series in its cells."""
+    """Return whether `X` is a pandas frame with a multi-index, or with series in its cells."""
     if not _is_pandas(X):
         return False
     return X.index.nlevels > 1 or (X.size > 0 and _holds_series(X.iat[0, 0]))
 
 
 def _holds_series(cell):
-    is_number = getattr(cell, "shape", None) == ()  # of an array of some other package
+    is_number = getattr(cell, "shape", None) == ()  # a scalar of another array package
     return hasattr(cell, "__len__") and not isinstance(cell, str) and not is_number
 
 
 def _stacked(series):
-    """A list of (T_i,) or (C, T_i) arrays, padded with zeros at their ends."""
+    """Stack arrays (T_i,) or (C, T_i), padded with zeros at the end."""
     series = [
         _as_numbers(x, f"series {i} of the list") if x.dtype == object else x
         for i, x in enumerate(series)
@@ -291,7 +296,7 @@ def _stacked(series):
             raise ValueError(f"{CONTAINERS}; series {i} of the list has shape {x.shape}")
         if len(x) != len(series[0]):
             raise ValueError(
-                "all series must have the same channels: series 0 of the list has "
+                "all series must have the same number of channels: series 0 of the list has "
                 f"{len(series[0])}, series {i} has {len(x)}{_if_transposed(series)}"
             )
         _check_real(x)
@@ -308,7 +313,7 @@ def _as_numbers(x, name):
     try:
         return x.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"X must hold real numbers, {name} holds other objects: {error}") from error
+        raise TypeError(f"X must hold real numbers, but {name} does not: {error}") from error
 
 
 def _if_transposed(series):
@@ -317,27 +322,27 @@ def _if_transposed(series):
 
 
 def _table(estimator, X, reset):
-    """A 2-D X, whose columns scikit-learn names and counts."""
+    """Return a 2-D X as an array; scikit-learn records or checks its columns."""
     if not reset and estimator.n_channels_in_ > 1:
         n_channels, n_timepoints = estimator.n_channels_in_, estimator.n_timepoints_in_
         raise ValueError(
-            f"{type(estimator).__name__} was fitted on series of {n_channels} channels; a 2-D X "
-            f"holds series of one. Pass a 3-D array (n, {n_channels}, {n_timepoints})."
+            f"{type(estimator).__name__} was fitted on series of {n_channels} channels; the series "
+            f"in a 2-D X have 1 channel. Pass a 3-D array (n, {n_channels}, {n_timepoints})."
         )
     if _is_pandas(X) and (X.dtypes == "object").any():
-        # check_array knows NA in columns of pandas' own types alone
+        # check_array accepts NA only in columns of pandas' extension dtypes
         X = X.convert_dtypes(convert_integer=False)
     if hasattr(X, "columns"):
         _check_wide(X)
     values = validate_data(estimator, X, reset=reset, dtype="numeric", ensure_all_finite=False)
-    if values.dtype == object:  # of polars, which has no NaN beside booleans or decimals
+    if values.dtype == object:  # polars columns of booleans or decimals with missing values
         values = _as_numbers(_with_nan(values, pd.isna(values)), "X")
     _check_real(values)
     return values
 
 
 def _check_wide(X):
-    """Refuse a frame that is no table of numbers with a column for each time point."""
+    """Raise an error unless a frame is a table of numbers with one column per time point."""
     if 0 in X.shape:
         raise ValueError(f"{CONTAINERS}, not empty; got a {type(X).__name__} of shape {X.shape}")
     series, time = (_column(X, names) for names in (SERIES_COLUMNS, TIME_COLUMNS))
@@ -350,7 +355,7 @@ def _check_wide(X):
     others = {name: dtype for name, dtype in others.items() if not _are_numbers(X[name], dtype)}
     if others:
         raise TypeError(
-            f"X must hold real numbers, got columns of dtypes {others}. Leave them out. "
+            f"X must hold real numbers, got columns of dtypes {others}. Drop these columns. "
             f"{_as_panel(X)}"
         )
 
@@ -366,7 +371,7 @@ def _are_numbers(column, dtype):
 
 
 def _column(X, names):
-    """The first column of `X` with one of these names."""
+    """Return the first column of `X` with one of these names, or None."""
     return next((name for name in X.columns if str(name).lower() in names), None)
 
 
@@ -385,8 +390,8 @@ def _as_panel(X):
     if channel is not None and value is not None:
         call = f"pivot(index={index}, columns={channel!r}, values={value!r})"
     return (
-        "A long frame, with a row for each time point, needs an index of series and time: pass "
-        f"{frame}.{call}.sort_index(), and in y one target for each series, in that order."
+        "A long frame, with one row per time point, needs an index of series and time: pass "
+        f"{frame}.{call}.sort_index(), and in y one target per series, in the same order."
     )
 
 

@@ -1,4 +1,4 @@
-"""What was read to float32 series (n, C, T) and their lengths; the only judge of input."""
+"""Validation of all input, and its conversion to float32 series (n, C, T) and lengths."""
 
 import warnings
 from numbers import Number
@@ -17,30 +17,30 @@ from sklearn.utils.validation import (
 from skts.input.containers import names_its_axes, read
 
 ANY_LENGTH = (
-    "a network that takes any length (pooling='average' where there is a pooling, "
-    "dimension_shuffle=False and a recurrent cell where there is a shuffle, or FCN)"
+    "a network that takes any length (FCN, a network with pooling='average', or one with "
+    "dimension_shuffle=False and a recurrent cell)"
 )
 
 SWAP_AXES = (
     "If its axes are (n, T, C), as in Keras and tslearn, pass X.transpose(0, 2, 1), or "
-    "np.swapaxes(X, 1, 2) where X is a list or a tensor."
+    "np.swapaxes(X, 1, 2) if X is a list or a tensor."
 )
 
-VALUES_AT_ONCE = 2**20  # that are prepared, so that what that takes stays small
+VALUES_AT_ONCE = 2**20  # values prepared at a time, which limits temporary memory
 
 
 class InputOptions(NamedTuple):
-    """How an estimator reads series, as it was when it was fitted."""
+    """The input options of an estimator at the time of fit."""
 
     missing: str
     normalize: str | None
     lengths: str
     min_timepoints: int
-    representation: str | None = None  # behind the others, which earlier pickles have
+    representation: str | None = None  # last, because earlier pickles lack it
 
 
 def input_options(estimator):
-    """Those that the estimator's parameters and the recorded shape of its input give."""
+    """Return the input options for the estimator's parameters and recorded input shape."""
     return InputOptions(
         estimator.missing,
         estimator.normalize,
@@ -51,27 +51,27 @@ def input_options(estimator):
 
 
 def check_goes_on(estimator):
-    """Raise ValueError unless series are still read as in the fit that training goes on from."""
+    """Raise ValueError unless series are still read as in the fit that training continues."""
     now, then = input_options(estimator), estimator._input_options
     if now != then:
         raise ValueError(
-            "training can only go on with series read as before: the options must give "
-            f"{then._asdict()}, got {now._asdict()}. Undo the change, or fit anew "
+            "training can only continue if series are read as before: the options must be "
+            f"{then._asdict()}, got {now._asdict()}. Undo the change, or start again "
             "(warm_start=False)."
         )
 
 
 def check_finite(found, series, what, remedy="Bring X to the scale of the training series"):
-    """`found`, a row for each series, unless it has a number that is not finite.
+    """Return `found`, which has a row per series, or raise ValueError if it is not finite.
 
-    `series(i)` gives the values of a series.
+    `series(i)` returns the values of series i, which the message describes.
     """
     finite = np.isfinite(found).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"{what} for {(~finite).sum()} series of X, the first of them series "
-            f"{finite.argmin()}, with values up to {np.abs(series(finite.argmin())).max():.3g}. "
-            f"{remedy}, or fit with normalize='series'."
+            f"{what} for {(~finite).sum()} series of X; the first is series {finite.argmin()}, "
+            f"with values up to {np.abs(series(finite.argmin())).max():.3g}. {remedy}, or fit "
+            "with normalize='series'."
         )
     return found
 
@@ -79,8 +79,8 @@ def check_finite(found, series, what, remedy="Bring X to the scale of the traini
 class Panel(NamedTuple):
     """Series as the networks read them.
 
-    `values` is float32 (n, C, T), zero beyond each series' end; `lengths` is int64 (n,), or None
-    where all series are T long.
+    `values` is float32 (n, C, T), with zeros after the end of each series. `lengths` is int64
+    (n,), or None if all series have T time points.
     """
 
     values: np.ndarray
@@ -88,16 +88,17 @@ class Panel(NamedTuple):
 
 
 def check_series(estimator, X, *, reset):
-    """Read `X`, judge it, prepare it as the estimator's options say.
+    """Read and validate `X`, and prepare it according to the estimator's options.
 
     Parameters
     ----------
     estimator : estimator
-        Gives the options `missing` and `normalize`, `reset` or not: those it was fitted with.
+        Without `reset`, its options at the time of fit apply.
     X : array-like
-        What skts.input.containers reads.
+        A container that skts.input.containers reads.
     reset : bool
-        Record the input's shape and the options on the estimator (`fit`) or hold X against them.
+        Whether to record the shape of X and the options on the estimator (as in `fit`), or to
+        compare X with them.
 
     Returns
     -------
@@ -106,15 +107,15 @@ def check_series(estimator, X, *, reset):
     Raises
     ------
     ValueError, TypeError
-        Saying what is required, what came and what mends it.
+        If `X` is not accepted. The message says what is required, what was given and the remedy.
 
     Warns
     -----
     UserWarning
-        Where an array is fitted that has many channels of one time point each.
+        With `reset`, if the series of an array have several channels but only one time point.
     """
     if reset:
-        for name in ("feature_names_in_", "channel_names_in_"):  # of an earlier fit
+        for name in ("feature_names_in_", "channel_names_in_"):  # from an earlier fit
             vars(estimator).pop(name, None)
     values, lengths = read(estimator, X, reset)
     if reset:
@@ -133,29 +134,29 @@ def check_series(estimator, X, *, reset):
 
 
 def check_sample_weight(sample_weight, X):
-    """Finite, non-negative float64 weights, one for each series; ones for None."""
+    """Return finite, non-negative float64 weights, one per series; ones for None."""
     _check_unmasked(sample_weight, "sample_weight")
     if hasattr(sample_weight, "detach"):
         sample_weight = sample_weight.detach().cpu()
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     assert_all_finite(weight, input_name="sample_weight")
-    if not weight.any():  # which scikit-learn itself refuses from 1.9 on
+    if not weight.any():  # scikit-learn checks this itself from version 1.9
         raise ValueError("Sample weights must contain at least one non-zero number.")
     return weight
 
 
 def check_targets(estimator, y, X, *, numeric):
-    """A 1-D array with one target for each series of `X`: float64 where `numeric`, else labels."""
+    """Return a 1-D array with one target per series of `X`: float64 if `numeric`, else labels."""
     name = type(estimator).__name__
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None")
     _check_unmasked(y, "y")
-    if hasattr(y, "detach"):  # a tensor of torch that has gradients, or is on another device
+    if hasattr(y, "detach"):  # a torch tensor, which can have gradients or be on a CUDA device
         y = y.detach().cpu()
     if isinstance(y, (list, tuple)):
         _check_each(y, numeric)
     if _is_nullable(y):
-        y = y.astype(y.dtype.numpy_dtype)  # which scikit-learn would turn into floats
+        y = y.astype(y.dtype.numpy_dtype)  # scikit-learn would convert it to floats
     y = column_or_1d(y, warn=True)
     if y.dtype == object and pd.isna(y).any():
         raise ValueError(
@@ -175,7 +176,7 @@ def check_targets(estimator, y, X, *, numeric):
         raise ValueError(
             "X must have one series for each target in y, found input variables with inconsistent "
             f"numbers of samples: {[len(X), len(y)]}; X was read as (n, C, T) = {X.shape}."
-            + (" If its columns are the series, pass X.T." if X.shape[1:] == (1, len(y)) else "")
+            + (" If columns of X are series, pass X.T." if X.shape[1:] == (1, len(y)) else "")
         )
     if not numeric:
         _check_labels(y)
@@ -189,31 +190,34 @@ def _check_labels(y):
         if y.dtype != object:
             raise
         raise ValueError(
-            f"{error} y holds objects such as {y[0]!r}: pass np.asarray(list(y)) where they are "
-            "numbers or booleans, else y.astype(str)."
+            f"{error} y holds objects such as {y[0]!r}: pass np.asarray(list(y)) if they are "
+            "numbers or booleans, or else y.astype(str)."
         ) from error
 
 
 def _check_each(y, numeric):
-    """Raise for what numpy does not take one by one, or makes strings of: numbers among others."""
+    """Raise an error if `y` has nested sequences, or numbers among labels of other types.
+
+    NumPy would convert such numbers to strings.
+    """
     try:
         np.asarray(y)
     except ValueError as error:
         raise ValueError(
-            f"y must hold one target for each series, got a {type(y).__name__} of sequences of "
+            f"y must hold one target per series, got a {type(y).__name__} of sequences of "
             "unequal lengths"
         ) from error
     numbers = [label for label in y if isinstance(label, (Number, np.bool_))]
     others = [label for label in y if not isinstance(label, (Number, np.bool_, NoneType))]
     if numbers and others and not numeric:
         raise TypeError(
-            f"y must hold labels of one kind, got {numbers[0]!r} and {others[0]!r}: make all of "
-            "them strings, [str(label) for label in y], or leave out series without a label"
+            f"y must hold labels of one type, got {numbers[0]!r} and {others[0]!r}: convert all "
+            "labels to strings, [str(label) for label in y], or drop series without a label"
         )
 
 
 def _is_nullable(y):
-    """Whether it is a pandas Series of a type that could hold NA, and holds none."""
+    """Return whether `y` is a pandas Series of a nullable dtype without missing values."""
     return hasattr(getattr(y, "dtype", None), "numpy_dtype") and not y.isna().any()
 
 
@@ -221,8 +225,8 @@ def _check_unmasked(values, name):
     if np.ma.is_masked(values):
         first = np.flatnonzero(np.ma.getmaskarray(values))[0]
         raise ValueError(
-            f"{name} must have a value for each series, got a masked one for series {first}. Drop "
-            f"those series: X[~{name}.mask]."
+            f"{name} must have a value for each series, but that of series {first} is masked. "
+            f"Drop such series: X[~{name}.mask]."
         )
 
 
@@ -233,12 +237,12 @@ def _record_shape(estimator, values, lengths):
 
 
 def _fit_to_training_shape(estimator, values, lengths):
-    """The series as the fitted network takes them: its channels and, where fixed, its length."""
+    """Check the channels and lengths against the training series; pad to a fixed length."""
     n, n_channels, n_timepoints = values.shape
     name, trained = type(estimator).__name__, estimator.n_timepoints_in_
     if n_channels != estimator.n_channels_in_:
         raise ValueError(
-            f"{name} was fitted on series of {estimator.n_channels_in_} channel(s), X has "
+            f"{name} was fitted on series of {estimator.n_channels_in_} channel(s), but X has "
             f"{n_channels}: its shape is {values.shape}, read as (n, C, T)."
             + (f" {SWAP_AXES}" if n_timepoints == estimator.n_channels_in_ else "")
         )
@@ -265,9 +269,9 @@ def _check_lengths_at_fit(estimator, lengths):
         return
     if estimator._input_options.lengths == "equal":
         raise ValueError(
-            f"the network of {type(estimator).__name__} takes series of one length, X has series "
-            f"of {lengths.min()} to {lengths.max()} time points. Resample or cut the series, or "
-            f"fit {ANY_LENGTH}."
+            f"the network of {type(estimator).__name__} needs series of equal length, but X has "
+            f"series of {lengths.min()} to {lengths.max()} time points. Resample or cut the "
+            f"series, or fit {ANY_LENGTH}."
         )
     _check_long_enough(estimator, lengths)
 
@@ -277,16 +281,16 @@ def _check_long_enough(estimator, lengths):
     if lengths.min() < needed:
         raise ValueError(
             f"the convolutions of {type(estimator).__name__} need series of at least {needed} time "
-            f"points, series {lengths.argmin()} of X has {lengths.min()}. Drop or pad those "
+            f"points, but series {lengths.argmin()} of X has {lengths.min()}. Drop or pad such "
             "series, or fit with smaller kernel_sizes."
         )
 
 
 def _prepared(values, lengths, options):
-    """`values` as finite float32, filled and normalised as the options say.
+    """Return `values` as finite float32, interpolated and normalised according to the options.
 
-    They are taken a few series at a time, so that no second copy of them all is needed; float32
-    values that stay as they are, are not copied at all.
+    A few series are processed at a time, which limits temporary memory. Float32 values that need
+    no change are not copied.
     """
     fills = options.missing == "interpolate" and values.dtype.kind == "f"
     stays = not fills and options.normalize is None and values.dtype == np.float32
@@ -309,7 +313,7 @@ def _prepared(values, lengths, options):
 
 
 def _valid_points(values, lengths, rows):
-    """True where a value of these rows belongs to its series, broadcastable to (rows, C, T)."""
+    """Return a mask that excludes padding, broadcastable to (rows, C, T)."""
     if lengths is None:
         return np.True_
     return np.arange(values.shape[2]) < lengths[rows, None, None]
@@ -323,9 +327,9 @@ def _check_finite(values, valid, start, name):
         return
     series, channel, time = np.argwhere(bad)[0]
     what, remedy = (
-        ("NaN", "Fit with missing='interpolate', or drop or fill those series")
+        ("NaN", "Fit with missing='interpolate', or drop or fill such series")
         if np.isnan(values[series, channel, time])
-        else ("infinity", "Replace it, drop those series, or bring them to a smaller scale")
+        else ("infinity", "Replace the value, drop such series, or scale them down")
     )
     raise ValueError(
         f"{name} contains {what}: the first value that is not finite is in series "
@@ -334,7 +338,7 @@ def _check_finite(values, valid, start, name):
 
 
 def _interpolated(values, valid, start):
-    """NaN filled linearly in time, beyond the first and last value with the nearest one."""
+    """Interpolate NaN linearly in time; before the first and after the last value, repeat it."""
     missing = np.isnan(values) & valid
     values, known = values.copy(), ~missing & valid
     _check_finite(values, known, start, "X")
@@ -342,8 +346,8 @@ def _interpolated(values, valid, start):
         holes, points = missing[series, channel], known[series, channel]
         if not points.any():
             raise ValueError(
-                f"X has no value at all in channel {channel} of series {start + series}: nothing "
-                "to interpolate. Drop the series or fill it."
+                f"all values in channel {channel} of series {start + series} of X are missing, so "
+                "they cannot be interpolated. Drop or fill the series."
             )
         values[series, channel, holes] = np.interp(
             np.flatnonzero(holes), np.flatnonzero(points), values[series, channel, points]
@@ -352,10 +356,10 @@ def _interpolated(values, valid, start):
 
 
 def _normalized(values, valid):
-    """Each channel of each series to mean 0 and deviation 1; a constant one to zeros."""
+    """Scale each channel of each series to mean 0 and standard deviation 1, constants to 0."""
     values = np.where(valid, values.astype(np.float64), 0)
     peak = np.abs(values).max(axis=2, keepdims=True)
-    values /= np.where(peak > 0, peak, 1)  # squares of the largest numbers would overflow
+    values /= np.where(peak > 0, peak, 1)  # prevents overflow in the squares of large values
     where = np.broadcast_to(valid, values.shape)
     mean = values.mean(axis=2, keepdims=True, where=where)
     std = values.std(axis=2, keepdims=True, where=where)
@@ -364,10 +368,10 @@ def _normalized(values, valid):
 
 
 def check_not_beyond(values, name):
-    """The values; ValueError where one is infinite, since it is beyond the largest number."""
+    """Return `values`, or raise ValueError if one of them overflowed to infinity."""
     if not np.isfinite(values).all():
         raise ValueError(
-            f"{name} go beyond the largest number, {np.finfo(float).max:.3g}: divide y by a power "
+            f"{name} exceed the largest number, {np.finfo(float).max:.3g}: divide y by a power "
             "of ten before fit"
         )
     return values

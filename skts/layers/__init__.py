@@ -1,6 +1,6 @@
-"""Torch blocks that two or more architectures use, also for networks of one's own.
+"""Torch blocks that two or more architectures share; your own networks can use them too.
 
-They may change: no module names them in ``__all__``.
+They are not part of the stable interface: no module lists them in ``__all__``.
 """
 
 from skts.layers.attention import SelfAttention, dot_product_weights, masked_weights, split_heads

@@ -1,4 +1,4 @@
-"""Self-attention, and weights of attention."""
+"""Self-attention and attention weights."""
 
 from torch import nn
 from torch.nn import functional as F
@@ -7,12 +7,12 @@ from skts.layers.common import Linear, repr_of
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention, all heads projected back to `n_outputs`.
+    """Multi-head self-attention; a linear layer maps all heads to `n_outputs`.
 
-    With `over_channels` the steps are the channels of the series, not its time points.
+    With `over_channels`, the steps are the channels of the series, not its time points.
 
     Shape:
-        x (B, S, D), mask (B, 1, S), True at the steps that may be looked at -> (B, S, n_outputs)
+        x (B, S, D), mask (B, 1, S), True at the valid steps -> (B, S, n_outputs)
     """
 
     def __init__(
@@ -33,14 +33,17 @@ class SelfAttention(nn.Module):
         return split_heads(linear(x), self.n_heads)
 
     def weights(self, x, mask=None):
-        """How much each step looks at each other one, (B, heads, S, S); NaN behind the end."""
+        """Return the attention weights of each step on all steps, (B, heads, S, S).
+
+        Rows beyond the end of a series are NaN.
+        """
         query, key = self._heads(self.query, x), self._heads(self.key, x)
         if mask is None:
             return dot_product_weights(query, key)
         return masked_weights(dot_product_weights(query, key, mask[:, None]), mask)
 
     def values(self, x, mask=None):
-        """What the weights average, (B, heads, S, head_size)."""
+        """Return the values that the weights average, (B, heads, S, head_size)."""
         return self._heads(self.value, x)
 
     def forward(self, x, mask=None):
@@ -55,12 +58,12 @@ class SelfAttention(nn.Module):
 
 
 def split_heads(x, n_heads):
-    """Features dealt to heads, (B, S, D) -> (B, heads, S, D / heads)."""
+    """Split the features into heads, (B, S, D) -> (B, heads, S, D / heads)."""
     return x.unflatten(2, (n_heads, -1)).transpose(1, 2)
 
 
 def masked_weights(weights, mask):
-    """Attention weights with NaN in the rows of steps that are none.
+    """Return attention weights with NaN in the rows of steps where the mask is False.
 
     Shape:
         weights (B, heads, S, S), mask (B, 1, S) -> (B, heads, S, S)
@@ -69,7 +72,7 @@ def masked_weights(weights, mask):
 
 
 def dot_product_weights(query, key, mask=None):
-    """The weights of scaled dot-product attention, 0 where the mask is False.
+    """Return the weights of scaled dot-product attention, 0 where the mask is False.
 
     Shape:
         query, key (B, heads, S, size), mask broadcast to the output -> (B, heads, S, S)

@@ -1,4 +1,4 @@
-"""Linear layers, and what all layers share."""
+"""Linear layers, and functions that all layers share."""
 
 import torch
 from torch import nn
@@ -7,10 +7,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class Linear(nn.Linear):
-    """A linear layer that starts as Keras's: Glorot-uniform weights, zero bias.
+    """A linear layer with Keras's initialisation: Glorot-uniform weights, zero bias.
 
-    In evaluation it computes in double precision: in single precision the rounding depends on the
-    size of the batch, and a series would be predicted differently alone than among others.
+    In evaluation mode it computes in double precision. In single precision, rounding depends on the
+    batch size, so the prediction for a series would depend on the other series of its batch.
 
     Shape:
         (..., in_features) -> (..., out_features)
@@ -38,19 +38,19 @@ class Pointwise(Linear):
 
 
 def output_layer(network):
-    """The name and the module of the last linear layer, which gives the output; or None twice."""
+    """Return the name and the module of the output layer, the last linear layer; or None twice."""
     linear = [(name, m) for name, m in network.named_modules() if isinstance(m, nn.Linear)]
     return linear[-1] if linear else (None, None)
 
 
 def batch_norms(network, *, frozen):
-    """The layers of batch normalisation whose weights are frozen, or those whose are not."""
+    """Return the batch normalisation layers whose weights are frozen, or all others."""
     norms = (module for module in network.modules() if isinstance(module, _BatchNorm))
     return [norm for norm in norms if frozen == (norm.affine and not norm.weight.requires_grad)]
 
 
 def repr_of(module, *names):
-    """The options of those names, as torch's own layers show theirs."""
+    """Return the options with these names as text, in the style of torch's own layers."""
     return ", ".join(f"{name}={getattr(module, name)!r}" for name in names)
 
 
@@ -61,16 +61,16 @@ def check_one_of(name, value, allowed):
 
 
 def check_one_each(name, widths, kernel_sizes):
-    """Raise ValueError unless there is one kernel for each of `widths`."""
+    """Raise ValueError unless there is one kernel size for each of `widths`."""
     if len(widths) != len(kernel_sizes):
         raise ValueError(
-            f"kernel_sizes must have one entry for each of {name}: {len(widths)} for "
-            f"{name}={widths}, got {kernel_sizes}"
+            f"kernel_sizes must have {len(widths)} entries, as many as {name}={widths}, "
+            f"got {kernel_sizes}"
         )
 
 
 def glorot_(layer):
-    """Keras's default start: Glorot-uniform weights, zero bias."""
+    """Initialise a layer like Keras: Glorot-uniform weights, zero bias."""
     nn.init.xavier_uniform_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -78,7 +78,7 @@ def glorot_(layer):
 
 
 def padding_mask(lengths, n_timepoints):
-    """True at the valid time points; None where there are no lengths, for all are.
+    """Return a mask that is True at valid time points, or None if all are valid.
 
     Shape:
         lengths (B,) or None -> (B, 1, T) or None
@@ -89,5 +89,5 @@ def padding_mask(lengths, n_timepoints):
 
 
 def masked(x, mask):
-    """`x` with zeros where the mask is False; `x` itself where there is no mask."""
+    """Return `x` with zeros where the mask is False, or `x` itself without a mask."""
     return x if mask is None else x * mask

@@ -1,4 +1,4 @@
-"""Convolutions of the same length, pooling, batch normalisation, squeeze-excite."""
+"""Convolutions that keep the length, pooling, batch normalisation, squeeze-excite."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,11 +12,10 @@ from skts.layers.common import Linear, Pointwise, check_one_each, masked, paddin
 
 
 class Window(NamedTuple):
-    """How a layer reads the steps ahead of it: so many for each output, so far on for the next one.
+    """The steps that a layer reads for each output: kernel width, stride, and padding at both ends.
 
-    `before` and `after` are the steps with which it fills up both ends first. A layer that changes
-    the time axis says so in a method ``time_window(n_steps)``; skts.explain reads it, and knows the
-    windows of torch's own layers.
+    A layer that changes the time axis returns its window from a method ``time_window(n_steps)``.
+    skts.explain calls this method, and knows the windows of torch's own layers.
     """
 
     width: int = 1
@@ -28,18 +27,18 @@ class Window(NamedTuple):
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation with Keras's constants (eps 1e-3, running-average decay 0.99).
 
-    With `relu` a rectifier comes after it, in the same memory.
+    With `relu`, an in-place rectifier follows.
 
-    Statistics are taken over the valid time points alone where `mask` is given. A training batch of
-    one series of one time point has no variance: it is normalised by the running averages.
+    With `mask`, the statistics use only valid time points. A training batch with one series of one
+    time point has no variance, so it is normalised with the running averages.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, C, T)
     """
 
-    # NOTE[DIFF]: Keras's running averages remember their start, mean 0 and variance 1, for some
-    # hundred batches, more than a short training has. Here they look back over the last tenth of
-    # the batches so far, until that is the 100 batches of the decay.
+    # NOTE[DIFF]: Keras's running averages depend on their initial mean 0 and variance 1 for a few
+    # hundred batches, longer than a short training. Here the averages cover the last tenth of the
+    # batches so far, until this tenth reaches the 100 batches of the decay.
     lookback = 0.1
 
     def __init__(self, n_channels, *, relu=False):
@@ -64,10 +63,10 @@ class BatchNorm(nn.BatchNorm1d):
         return out
 
     def _normalized_and_remembered(self, x):
-        """The same on the CPU, where torch's kernel updates the averages itself.
+        """Normalise on the CPU, where torch's kernel also updates the running averages.
 
-        It takes their share as a Python number. On CUDA reading one would wait for the device, and
-        a graph would repeat it.
+        The kernel takes the momentum as a Python number. On CUDA, reading this number would wait
+        for the device, and a CUDA graph would always use the same number.
         """
         n_seen = int(self.num_batches_tracked.numpy())
         share = max(self.momentum, 1 / (1 + self.lookback * n_seen))
@@ -77,7 +76,7 @@ class BatchNorm(nn.BatchNorm1d):
         )
 
     def _normalized(self, x, mean, var, **options):
-        image = x[:, :, None]  # (B, C, 1, T): torch keeps the memory layout of images alone
+        image = x[:, :, None]  # (B, C, 1, T): torch keeps the memory layout only of images
         out = F.batch_norm(image, mean, var, self.weight, self.bias, eps=self.eps, **options)
         return (F.relu_(out) if self.relu else out).squeeze(2)
 
@@ -99,7 +98,7 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class SqueezeExcite(nn.Module):
-    """Scales each channel by a gate computed from all channels' averages over time.
+    """Scale each channel with a gate, computed from the averages of all channels over time.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, C, T)
@@ -115,7 +114,7 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x, mask=None):
         squeezed = F.relu(self.squeeze(mean_over_time(x, mask)))
-        # in single precision it would be rounded by the place of a series in its batch
+        # in single precision, rounding depends on the position of a series in its batch
         gate = torch.sigmoid(self.excite(squeezed).double()).to(x.dtype)
         return x * gate[:, :, None]
 
@@ -123,8 +122,8 @@ class SqueezeExcite(nn.Module):
 class SameConv(nn.Module):
     """A convolution whose output is as long as its input.
 
-    It is computed as a two-dimensional one of height 1 in torch's channels-last layout, which is
-    faster than ``nn.Conv1d``: the weights are stored so, and the output has that layout.
+    It runs as a two-dimensional convolution of height 1 in torch's channels-last layout, which is
+    faster than ``nn.Conv1d``. Weights and output have this layout.
 
     Shape:
         (B, C, T) -> (B, F, T)
@@ -134,7 +133,7 @@ class SameConv(nn.Module):
         super().__init__()
         self.kernel = nn.Parameter(torch.empty(n_filters, kernel_size, n_channels))
         self.bias = nn.Parameter(torch.zeros(n_filters)) if bias else None
-        # an even kernel takes one zero more on the right
+        # an even kernel needs one more zero on the right
         self.padding, self.extra_zero = (kernel_size - 1) // 2, (0, 1 - kernel_size % 2)
 
     def extra_repr(self):
@@ -148,7 +147,7 @@ class SameConv(nn.Module):
 
     @property
     def weight(self):
-        """As ``nn.Conv1d`` has it, (F, C, kernel)."""
+        """Return the weight with the axes of ``nn.Conv1d``, (F, C, kernel)."""
         return self.kernel.transpose(1, 2)
 
     def forward(self, x):
@@ -160,17 +159,17 @@ class SameConv(nn.Module):
 
 
 class HalvingPool(nn.Module):
-    """Max-pooling two by two; the last of an odd number is left out.
+    """Max-pooling over two steps with stride 2; the last step of an odd number is ignored.
 
     Shape:
         (B, C, T) -> (B, C, T // 2), at least 1
     """
 
     def forward(self, x):
-        # NOTE[DIFF]: a single time point is not pooled, nothing would be left of it
+        # NOTE[DIFF]: a single time point is not pooled, because the output would be empty
         if x.shape[2] == 1:
             return x
-        return F.max_pool2d(x[:, :, None], (1, 2))[:, :, 0]  # exports fix lengths in 1d
+        return F.max_pool2d(x[:, :, None], (1, 2))[:, :, 0]  # exports of max_pool1d fix the length
 
     def time_window(self, n_steps):
         return Window(2, stride=2) if n_steps > 1 else Window()
@@ -179,7 +178,7 @@ class HalvingPool(nn.Module):
 class ConvBlock(nn.Module):
     """Convolution of the same length -> batch normalisation -> ReLU -> `gate`, if any.
 
-    With `residual` the input is added, through a convolution of width 1 where the widths differ.
+    With `residual`, the input is added, through a convolution of width 1 if the widths differ.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, F, T), zero where the mask is False
@@ -209,7 +208,7 @@ class ConvBlock(nn.Module):
 class ConvBranch(nn.Module):
     """A stack of :class:`ConvBlock`, then the average over time.
 
-    `gates` are modules such as :class:`SqueezeExcite` for the first blocks, in their order.
+    `gates` are modules such as :class:`SqueezeExcite`, one for each of the first blocks.
 
     Shape:
         x (B, C, T), lengths (B,) -> (B, F)
@@ -227,7 +226,7 @@ class ConvBranch(nn.Module):
         self.pool = AverageOverTime()
 
     def feature_maps(self, x, mask=None):
-        """What the last block gives before the average over time, (B, F, T)."""
+        """Return the output of the last block before the average over time, (B, F, T)."""
         for block in self.blocks:
             x = block(x, mask)
         return x
@@ -257,8 +256,8 @@ class SamePool(nn.Module):
 class HybridFilters(nn.Module):
     """Fixed filters for increasing and decreasing trends and for peaks, then ReLU.
 
-    They are those of Ismail-Fawaz et al. (2022), each the same on every channel. They are constants
-    of the architecture: neither trained nor stored.
+    The filters are those of Ismail-Fawaz et al. (2022), the same on every channel. They are
+    constants of the architecture, which are not trained and not stored.
 
     Shape:
         (B, C, T) -> (B, 17, T)
@@ -287,7 +286,7 @@ class HybridFilters(nn.Module):
 
 
 def _hybrid_filters():
-    """The filters of the source, of different widths."""
+    """Return the filters of the paper, of different widths."""
     filters = []
     for first in (-1, 1):  # increasing trends, then decreasing ones
         for width in (2, 4, 8, 16, 32, 64):
@@ -314,7 +313,7 @@ class SeparableConv(nn.Module):
         super().__init__()
         self.kernel = nn.Parameter(torch.empty(n_channels, kernel_size))
         self.dilation = dilation
-        # Keras's Glorot bound of depthwise kernels: fan in and fan out are both the kernel size
+        # Keras's Glorot bound for depthwise kernels: fan in and fan out are both the kernel size
         bound = (6 / (2 * kernel_size)) ** 0.5
         nn.init.uniform_(self.kernel, -bound, bound)
         self.pointwise = Pointwise(n_channels, n_filters, bias=False)
@@ -341,14 +340,14 @@ class SeparableConv(nn.Module):
 
 
 def depthwise(image, kernel, dilation):
-    """Each channel convolved with its own filter; image (B, C, 1, T), kernel (C, k)."""
+    """Convolve each channel with its own filter; image (B, C, 1, T), kernel (C, k)."""
     return F.conv2d(image, kernel[:, None, None], groups=len(kernel), dilation=(1, dilation))
 
 
 class DepthwiseOnCPU(torch.autograd.Function):
     """`depthwise` with a gradient that is several times as fast as torch's on the CPU.
 
-    The gradient of the input is such a convolution again, with the filters reversed. That of the
+    The gradient of the input is a depthwise convolution with reversed filters. The gradient of the
     filters is a product and a sum for each tap.
     """
 
@@ -377,7 +376,7 @@ class DepthwiseOnCPU(torch.autograd.Function):
 
 
 class AverageOverTime(nn.Module):
-    """The global average of feature maps, from which class activation maps start.
+    """The global average of feature maps over time; class activation maps are computed from it.
 
     Shape:
         x (B, F, T), mask (B, 1, T), zero where the mask is False -> (B, F)
@@ -389,6 +388,6 @@ class AverageOverTime(nn.Module):
 
 def mean_over_time(x, mask=None):
     """Average over the valid time points; `x` must be zero at the others, (B, C, T) -> (B, C)."""
-    # not x.mean(dim=2): its gradient has another layout than x, which slows what came before
+    # not x.mean(dim=2): the layout of its gradient differs from x and slows the layers before
     n_valid = x.shape[2] if mask is None else mask.sum(dim=2)
     return (x.sum(dim=2).float() / n_valid).to(x.dtype)

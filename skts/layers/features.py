@@ -1,4 +1,4 @@
-"""Networks of fixed features under a linear head."""
+"""Networks of fixed features and a linear layer."""
 
 from abc import ABC, abstractmethod
 
@@ -9,7 +9,7 @@ from skts.layers.common import Linear
 
 
 class Scaling(nn.Module):
-    """Features less their mean, divided by their scale.
+    """Features minus their mean, divided by their scale.
 
     Shape:
         (..., n_features) -> (..., n_features)
@@ -28,7 +28,7 @@ class Scaling(nn.Module):
 
 
 class FixedFeatures(nn.Module, ABC):
-    """Abstract base: features that are not trained, and a linear layer that is.
+    """Abstract base: fixed features and a trained linear layer.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, n_outputs)
@@ -40,7 +40,7 @@ class FixedFeatures(nn.Module, ABC):
         self.head = Linear(n_features, n_outputs)
 
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
-        """Take from training series what the features need.
+        """Learn the constants of the features from training series.
 
         Parameters
         ----------
@@ -50,7 +50,7 @@ class FixedFeatures(nn.Module, ABC):
 
     @abstractmethod
     def features(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """What the linear layer reads, not yet scaled.
+        """Return the features before scaling.
 
         Parameters
         ----------

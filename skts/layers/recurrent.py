@@ -1,21 +1,21 @@
-"""What networks do with torch's recurrent layers."""
+"""Functions for torch's recurrent layers."""
 
 import torch
 from torch import nn
 
 
 def last_step(x, lengths=None):
-    """The last valid step of a sequence, (B, S, D) -> (B, D)."""
+    """Return the last valid step of a sequence, (B, S, D) -> (B, D)."""
     if lengths is None:
         return x[:, -1]
-    return x[torch.arange(x.shape[0], device=x.device), lengths - 1]  # len() would fix exports
+    return x[torch.arange(x.shape[0], device=x.device), lengths - 1]  # exports: len() is fixed
 
 
 def init_recurrent(rnn):
-    """Keras's defaults for every layer of a recurrent net, with ONE bias vector per gate.
+    """Initialise every layer of a recurrent module like Keras, with one bias vector per gate.
 
-    Glorot-uniform input weights, orthogonal recurrent weights, zero biases with forget-gate bias 1.
-    Torch's second bias vector is redundant: it is frozen at zero.
+    Input weights are Glorot-uniform, recurrent weights orthogonal. Biases are zero, except the bias
+    of 1 of forget gates. Torch's second bias vector is redundant, so it is frozen at zero.
     """
     for weight_ih, weight_hh, bias_ih, bias_hh in rnn.all_weights:
         nn.init.xavier_uniform_(weight_ih)
@@ -28,9 +28,9 @@ def init_recurrent(rnn):
 
 
 def in_float32(recurrent, x, state=None):
-    """What a recurrent layer gives, in float32 also where autocast runs the rest in bfloat16.
+    """Run a recurrent layer in float32, even if autocast runs other layers in bfloat16.
 
-    torch has recurrent layers in bfloat16 on some processors alone, and on CUDA takes float16.
+    torch supports recurrent layers in bfloat16 only on some processors, and on CUDA uses float16.
     """
     if not torch.is_autocast_enabled(x.device.type):
         return recurrent(x, state)
@@ -39,9 +39,9 @@ def in_float32(recurrent, x, state=None):
 
 
 def flatten_recurrent(network):
-    """Lay the weights of recurrent layers side by side again, as cuDNN wants them; copies are not.
+    """Store the weights of recurrent layers contiguously, as cuDNN requires; copies are not.
 
-    Where they are not, cuDNN puts them together at every call, and torch warns.
+    Without this, cuDNN joins the weights at every call, and torch warns.
     """
     for module in network.modules():
         if isinstance(module, nn.RNNBase):

@@ -1,4 +1,4 @@
-"""Representations: what a network reads in place of the series themselves."""
+"""Representations, which a network reads instead of the series."""
 
 import torch
 from torch import nn
@@ -8,10 +8,10 @@ from skts.layers.common import masked, padding_mask, repr_of
 
 
 class Derivative(nn.Module):
-    """The slope at each time point, of a line fitted to the time points around it.
+    """The slope at each time point of a line fitted to the time points around it.
 
     The line is the least-squares fit to the time points at most `reach` away. Near the ends of a
-    series the window is shorter. Inside the series this is the filter of Savitzky and Golay (1964).
+    series the window is shorter. Elsewhere this is the filter of Savitzky and Golay (1964).
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, C, T), lengths
@@ -27,7 +27,7 @@ class Derivative(nn.Module):
     def forward(self, x, lengths=None):
         n_timepoints = x.shape[2]
         last = n_timepoints - 1 if lengths is None else lengths[:, None, None] - 1
-        # in double precision: levels may be large where slopes are small
+        # in double precision, because values can be much larger than slopes
         values = masked(x.double(), padding_mask(lengths, x.shape[2]))
         time = torch.arange(n_timepoints, device=x.device)
         before = time.clamp(max=self.reach).double()
@@ -42,9 +42,9 @@ class Derivative(nn.Module):
         sum_kk = (
             after * (after + 1) * (2 * after + 1) + before * (before + 1) * (2 * before + 1)
         ) / 6
-        spread = n * sum_kk - sum_k.square()  # 0 where there is but one time point
+        spread = n * sum_kk - sum_k.square()  # 0 if there is only one time point
         slope = (n * sum_kx - sum_k * sum_x) / spread.clamp(min=1)
-        slope = torch.where(time <= last, slope, 0.0)  # other time points are beyond the end
+        slope = torch.where(time <= last, slope, 0.0)  # 0 beyond the end
         return slope.to(x.dtype), lengths
 
 
@@ -64,8 +64,8 @@ class CumulativeSum(nn.Module):
 class Spectrum(nn.Module):
     """log(1 + |amplitude|) of the discrete Fourier transform, without frequency 0.
 
-    The frequencies are 1 / n, 2 / n, ... 1 / 2 cycles per time point, where n is `n_timepoints`,
-    for series of every length. So all outputs have the same length.
+    The frequencies are 1 / n, 2 / n, ... 1 / 2 cycles per time point for series of every length,
+    where n is `n_timepoints`. All outputs therefore have the same length.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, C, n // 2), None
@@ -80,14 +80,17 @@ class Spectrum(nn.Module):
 
     def forward(self, x, lengths=None):
         centred, _ = centred_in_time(x, lengths)
-        # at these frequencies a series is the sum of its stretches of n_timepoints
+        # at these frequencies, the transform is that of the summed segments of n_timepoints
         place = torch.arange(x.shape[2], device=x.device) % self.n_timepoints
         folded = centred.new_zeros((*x.shape[:2], self.n_timepoints)).index_add(2, place, centred)
         return torch.fft.rfft(folded)[:, :, 1:].abs().log1p().to(x.dtype), None
 
 
 def centred_in_time(x, lengths):
-    """Each channel less its mean over time, float64, 0 beyond the end; and the number of points."""
+    """Return each channel minus its mean over time, and the number of time points.
+
+    The values are float64, and 0 beyond the end.
+    """
     mask = padding_mask(lengths, x.shape[2])
     n = x.shape[2] if lengths is None else lengths[:, None, None]
     values = masked(x.double(), mask)
@@ -95,10 +98,10 @@ def centred_in_time(x, lengths):
 
 
 class Reading(nn.Module):
-    """Applies ``normalize="channel"`` and `representation`, then the network.
+    """Apply ``normalize="channel"`` and `representation`, then the network.
 
     Shape:
-        As the network.
+        That of the network.
 
     Parameters
     ----------
@@ -121,7 +124,7 @@ class Reading(nn.Module):
         return repr_of(self, "scales")
 
     def read(self, x, lengths=None):
-        """What the network reads.
+        """Return the input of the network.
 
         Parameters
         ----------
@@ -141,7 +144,7 @@ class Reading(nn.Module):
         return self.network(*self.read(x, lengths))
 
 
-#: What the option `representation` makes of series that are `n_timepoints` long.
+#: The module of each value of the option `representation`, given `n_timepoints`.
 REPRESENTATIONS = {
     "derivative": lambda n_timepoints: Derivative(),
     "cumulative_sum": lambda n_timepoints: CumulativeSum(),
@@ -150,5 +153,5 @@ REPRESENTATIONS = {
 
 
 def steps_of(representation, n_timepoints):
-    """How many steps the network reads of series that are `n_timepoints` long."""
+    """Return the number of steps that the network reads of series of `n_timepoints`."""
     return max(2, n_timepoints) // 2 if representation == "spectrum" else n_timepoints

@@ -1,4 +1,4 @@
-"""One paper, one file: its network, public here, and the estimators on it, public in `skts`."""
+"""One file per paper, with its network (public here) and its estimators (public in `skts`)."""
 
 from skts.models.alstm import ALSTM, LSTMALSTM, SequenceLSTM
 from skts.models.cnn_lstm import CNN, LSTM

@@ -26,15 +26,14 @@ COMBINATIONS = get_args(Combination)
 class Past:
     """Keys and values of the steps so far, (B, heads, T, n_cells), in buffers with room to grow.
 
-    Nothing that it holds ever changes: `extended` gives another one, in the same buffers where they
-    have room and no other has taken it, so that a step need not copy all that came before. It may
-    be called in several threads.
+    A Past is immutable. `extended` returns a new one, in the same buffers if they have room, so
+    that a step need not copy the whole past. It is safe to call in several threads.
     """
 
     def __init__(self, buffers, n_steps, free):
         self.buffers = buffers
         self.n_steps = n_steps
-        self.free = free  # one number or none: from which step on nobody writes in the buffers
+        self.free = free  # [steps written], shared by all Pasts of the buffers; [] during a write
 
     @classmethod
     def of(cls, new):
@@ -42,8 +41,8 @@ class Past:
         return cls(new, n_steps, [n_steps])
 
     def extended(self, new):
-        """The same with the keys and values of later steps."""
-        if torch.is_grad_enabled():  # which must not see buffers written to
+        """Return a Past with the keys and values of later steps added."""
+        if torch.is_grad_enabled():  # autograd does not allow writes into the buffers
             return Past.of([torch.cat(both, dim=2) for both in zip(self.parts(), new, strict=True)])
         n_steps, buffers, free = self.n_steps + new[0].shape[2], self.buffers, self.free
         if n_steps > buffers[0].shape[2] or not self._takes_room():
@@ -54,9 +53,9 @@ class Past:
         return Past(buffers, n_steps, free)
 
     def _takes_room(self):
-        """Whether what is behind its last step was nobody's; from now on it is the caller's."""
+        """Take the free room after the last step; return whether it was free."""
         try:
-            self.free.remove(self.n_steps)  # of several threads one alone succeeds
+            self.free.remove(self.n_steps)  # only one thread succeeds
         except ValueError:
             return False
         return True
@@ -68,19 +67,18 @@ class Past:
 class CausalAttention(nn.Module):
     """One ALSTM layer: ``H = sum_k softmax(X Q_k K_k X^T / sqrt(d)) tanh(X Theta_k)`` over heads k.
 
-    Each step looks at itself and the past alone. The state is what later steps need of the past,
-    its keys and values: a sequence may be given in parts, down to single steps.
+    Each step attends only to itself and to earlier steps. The state holds the keys and values that
+    later steps need, so a sequence can be passed in parts, down to single steps.
 
     Shape:
         x (B, T, D), state or None -> (B, T, n_cells), state
     """
 
-    over_channels = False  # SelfAttention says what that is
+    over_channels = False  # as in SelfAttention
 
     def __init__(self, n_features, n_cells, *, n_heads):
         super().__init__()
-        # NOTE[DIFF]: the source leaves the activation and the width d of queries and keys open:
-        # here tanh, as on an LSTM's cell state, and n_cells.
+        # NOTE[DIFF]: the source omits the activation and d; here tanh, as in an LSTM, and n_cells
         self.n_heads = n_heads
         width = n_heads * n_cells
         self.query = Linear(n_features, width, bias=False)
@@ -94,12 +92,12 @@ class CausalAttention(nn.Module):
         return split_heads(x, self.n_heads)  # (B, heads, T, n_cells)
 
     def weights(self, x, state=None):
-        """How much each step looks at each of the past, (B, heads, T, T)."""
+        """Return the attention weights of each step on the past, (B, heads, T, T)."""
         causal = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
         return dot_product_weights(self._heads(self.query(x)), self._heads(self.key(x)), causal)
 
     def values(self, x, state=None):
-        """What the weights average, (B, heads, T, n_cells)."""
+        """Return the values that the weights average, (B, heads, T, n_cells)."""
         return self._heads(torch.tanh(self.value(x)))
 
     def forward(self, x, state=None):
@@ -110,7 +108,7 @@ class CausalAttention(nn.Module):
             past = state.extended([key, value])
             key, value = past.parts()
             n_past = past.n_steps - n_new
-            if n_new > 1:  # a single step sees all
+            if n_new > 1:  # a single step attends to all earlier steps
                 mask = torch.ones(n_new, n_past + n_new, dtype=torch.bool, device=x.device)
                 mask = mask.tril(diagonal=n_past)
         out = F.scaled_dot_product_attention(
@@ -120,7 +118,7 @@ class CausalAttention(nn.Module):
 
 
 class LSTMLayers(nn.LSTM):
-    """LSTM layers, one upon the other.
+    """Stacked LSTM layers.
 
     Shape:
         x (B, T, D), state or None -> (B, T, n_cells), state
@@ -136,7 +134,7 @@ class LSTMLayers(nn.LSTM):
 
 
 class ALSTMLayers(nn.Module):
-    """ALSTM layers, one upon the other.
+    """Stacked ALSTM layers.
 
     Shape:
         x (B, T, D), state or None -> (B, T, n_cells), state
@@ -157,10 +155,10 @@ class ALSTMLayers(nn.Module):
 
 
 class CombinedLayers(nn.Module):
-    """LSTM and ALSTM layers: side by side, or the second fed with the input and the first's output.
+    """LSTM and ALSTM layers in parallel, or in sequence with the input passed to both.
 
     Shape:
-        x (B, T, D), state or None -> (B, T, n_cells, twice that in parallel), state
+        x (B, T, D), state or None -> (B, T, n_cells or twice that in parallel), state
     """
 
     def __init__(self, n_features, n_cells, *, combination, n_heads, n_layers):
@@ -171,10 +169,9 @@ class CombinedLayers(nn.Module):
         self.n_outputs = 2 * n_cells if parallel else n_cells
         n_second = n_features if parallel else n_features + n_cells
         alstm_first = combination == "alstm_lstm"
-        lstm = LSTMLayers(n_second if alstm_first else n_features, n_cells, n_layers=n_layers)
-        alstm = ALSTMLayers(
-            n_features if alstm_first else n_second, n_cells, n_heads=n_heads, n_layers=n_layers
-        )
+        n_lstm, n_alstm = (n_second, n_features) if alstm_first else (n_features, n_second)
+        lstm = LSTMLayers(n_lstm, n_cells, n_layers=n_layers)
+        alstm = ALSTMLayers(n_alstm, n_cells, n_heads=n_heads, n_layers=n_layers)
         self.first, self.second = (alstm, lstm) if alstm_first else (lstm, alstm)
 
     def extra_repr(self):
@@ -193,9 +190,8 @@ class CombinedLayers(nn.Module):
 class SequenceNetwork(nn.Module):
     """Abstract base: layers over a sequence and a linear layer at every step.
 
-    The output at a step depends on no later step. A sequence may be given in parts, down to single
-    steps: the state that one call returns is what the next one needs of the past (an LSTM's state,
-    an attention's keys and values), so that nothing is computed twice.
+    The output at a step does not depend on later steps. A sequence can be passed in parts, down to
+    single steps: pass the state of one call to the next, so that nothing is computed twice.
 
     Shape:
         x (B, C, T), state=None -> (B, n_outputs, T), state
@@ -221,7 +217,7 @@ class SequenceLSTM(SequenceNetwork):
     ----------
     n_channels, n_outputs : int
     n_cells : int, default=32
-        Width of every layer.
+        Number of units of every layer.
     n_layers : int, default=2
 
     Examples
@@ -249,9 +245,9 @@ class ALSTM(SequenceNetwork):
     ----------
     n_channels, n_outputs : int
     n_cells : int, default=32
-        Width of every layer.
+        Number of units of every layer.
     n_heads : int, default=4
-        Of each layer; summed.
+        Number of heads of each layer. Their outputs are summed.
     n_layers : int, default=2
 
     Examples
@@ -288,14 +284,14 @@ class LSTMALSTM(SequenceNetwork):
     ----------
     n_channels, n_outputs : int
     combination : {"parallel", "lstm_alstm", "alstm_lstm"}, default="parallel"
-        Both read the series; ALSTM reads the series and what the LSTM gives; the other way
-        round.
+        "parallel": both read the series. "lstm_alstm": the ALSTM reads the series and the output
+        of the LSTM. "alstm_lstm": the LSTM reads the series and the output of the ALSTM.
     n_cells : int, default=32
-        Width of every layer.
+        Number of units of every layer.
     n_heads : int, default=4
-        Of each ALSTM layer; summed.
+        Number of heads of each ALSTM layer. Their outputs are summed.
     n_layers : int, default=2
-        Of each kind.
+        Number of layers of each kind.
 
     Examples
     --------
@@ -325,7 +321,7 @@ class LSTMALSTM(SequenceNetwork):
 
 
 class LastStep(nn.Module):
-    """What a :class:`SequenceNetwork` gives at the last valid step.
+    """The output of a :class:`SequenceNetwork` at the last valid step.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, n_outputs)
@@ -341,27 +337,31 @@ class LastStep(nn.Module):
 
 
 class _SequenceLSTMParams(Params):
-    """What an LSTM for sequences is told."""
+    """Options of an LSTM for sequences."""
 
     paper = (
         "van Diepen. One-step-ahead forecasts with LSTM, with attention long short-term memory "
         "(ALSTM) and with three combinations of both."
     )
 
-    n_cells: int = param(default=32, rule=integer(1), doc="Width of layers.", search=(16, 32, 64))
+    n_cells: int = param(
+        default=32, rule=integer(1), doc="Number of units of each layer.", search=(16, 32, 64)
+    )
     n_layers: int = param(
-        default=2, rule=integer(1, 1000), doc="Layers of each kind.", search=(1, 2, 3)
+        default=2, rule=integer(1, 1000), doc="Number of layers of each kind.", search=(1, 2, 3)
     )
 
     def _sequence_network(self, n_channels, n_outputs):
-        """The untrained module that has an output at every step."""
+        """Return the untrained module, which has an output at every step."""
         return SequenceLSTM(n_channels, n_outputs, **self._architecture())
 
 
 class _ALSTMParams(_SequenceLSTMParams):
-    """What an ALSTM is told."""
+    """Options of an ALSTM."""
 
-    n_heads: int = param(default=4, rule=integer(1), doc="Heads of each ALSTM layer; summed.")
+    n_heads: int = param(
+        default=4, rule=integer(1), doc="Number of heads of each ALSTM layer; outputs are summed."
+    )
 
     def _sequence_network(self, n_channels, n_outputs):
         return ALSTM(n_channels, n_outputs, **self._architecture())
@@ -371,12 +371,12 @@ class _ALSTMParams(_SequenceLSTMParams):
 
 
 class _LSTMALSTMParams(_ALSTMParams):
-    """What a combination of both is told."""
+    """Options of a combination of both."""
 
     combination: Combination = param(
         default="parallel",
-        doc="'parallel': LSTM and ALSTM both read the series. 'lstm_alstm': ALSTM reads the series "
-        "and what the LSTM gives. 'alstm_lstm': the other way round.",
+        doc="'parallel': both read the series. 'lstm_alstm': the ALSTM also reads the output of "
+        "the LSTM. 'alstm_lstm': the LSTM also reads the output of the ALSTM.",
         search=COMBINATIONS,
     )
 
@@ -385,16 +385,16 @@ class _LSTMALSTMParams(_ALSTMParams):
 
 
 class ALSTMClassifier(_ALSTMParams, SeriesClassifier):
-    """ALSTM classifier [1]_: causal attention, read at the last step; series of any length."""
+    """ALSTM classifier [1]_: causal attention, output at the last step; any length of series."""
 
 
 class ALSTMRegressor(_ALSTMParams, SeriesRegressor):
-    """ALSTM regressor [1]_: causal attention; predicts, say, the value after a window."""
+    """ALSTM regressor [1]_: causal attention, output at the last step; any length of series."""
 
 
 class LSTMALSTMClassifier(_LSTMALSTMParams, SeriesClassifier):
-    """LSTM and ALSTM combined [1]_, a classifier; series of any length."""
+    """Classifier that combines LSTM and ALSTM [1]_; takes series of any length."""
 
 
 class LSTMALSTMRegressor(_LSTMALSTMParams, SeriesRegressor):
-    """LSTM and ALSTM combined [1]_, a regressor: predicts, say, the value after a window."""
+    """Regressor that combines LSTM and ALSTM [1]_; takes series of any length."""

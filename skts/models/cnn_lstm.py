@@ -34,9 +34,9 @@ Pooling = Literal["flatten", "average"]
 class AttentionBlock(nn.Module):
     """Layer normalisation -> multi-head self-attention -> dropout, added to its input.
 
-    Without `norm_first` the normalisation comes last, ahead of the addition. Over a width of 1 (the
-    univariate series itself) it gives its bias alone: attention then tells nothing of the series,
-    and what the block adds is a constant, under dropout, and the sinusoids.
+    Without `norm_first`, the normalisation comes after the attention, before the addition. Over a
+    width of 1 (a univariate series), normalisation gives only its bias. Attention then carries no
+    information about the series, and the block adds a constant (under dropout) and the sinusoids.
 
     Shape:
         x (B, W, T), mask (B, 1, T) -> (B, W, T), zero where the mask is False
@@ -45,9 +45,9 @@ class AttentionBlock(nn.Module):
     def __init__(self, width, *, n_heads, head_size, dropout, positional_encoding, norm_first):
         super().__init__()
         self.positional_encoding = positional_encoding
-        # NOTE[DIFF]: as the study is described the normalisation comes last. That way it swamps
-        # what it is added to: with attention after the LSTM the training loss stays at chance,
-        # where the study's does not. Ahead of the attention it gives the study's figures.
+        # NOTE[DIFF]: the study describes normalisation after the attention. Its output then
+        # dominates the sum: with attention after the LSTM, the training loss stays at chance,
+        # unlike in the study. Normalisation before the attention gives the study's figures.
         self.norm_first = norm_first
         self.attention = SelfAttention(
             width, width, n_heads=n_heads, head_size=head_size, dropout=dropout
@@ -106,13 +106,13 @@ class CNN(nn.Module):
     filters : tuple of int, default=(32, 32)
         One entry for each convolution.
     kernel_sizes : tuple of int or None, default=None
-        None: the paper's, by the length of the series, for two convolutions.
+        None: the two sizes of the paper, which depend on the length of the series.
     n_hidden : int, default=32
     attention : {None, "before", "after"}, default=None
     positional_encoding : bool or None, default=None
-        Ahead of the attention; None: the paper's, which is True.
+        Add sinusoids before the attention. None: as in the paper, True.
     norm_first : bool, default=True
-        Layer normalisation ahead of the attention, else after it.
+        Layer normalisation before the attention. False: after it.
     n_heads, head_size : int
     pooling : {"flatten", "average"}, default="flatten"
     dropout : float, default=0.25
@@ -204,13 +204,13 @@ class LSTM(nn.Module):
     n_hidden : int, default=32
     attention : {None, "before", "after"}, default=None
     positional_encoding : bool or None, default=None
-        Ahead of the attention; None: the paper's, which is True for "before" alone.
+        Add sinusoids before the attention. None: as in the paper, True only for "before".
     norm_first : bool, default=True
-        Layer normalisation ahead of the attention, else after it.
+        Layer normalisation before the attention. False: after it.
     n_heads, head_size : int
     pooling : {"flatten", "average"}, default="flatten"
     dropout : float or None, default=None
-        None: the paper's, which is 0.25 with attention and 0 without.
+        None: as in the paper, 0.25 with attention and 0 without.
 
     Examples
     --------
@@ -277,12 +277,12 @@ class LSTM(nn.Module):
 
 
 def paper_kernels(n_timepoints):
-    """The kernels of the paper's two convolutions over series of that length."""
+    """Return the kernel sizes of the paper's two convolutions for this length."""
     return (max(3, min(n_timepoints // 5, 50)), max(3, min(n_timepoints // 10, 20)))
 
 
 def sinusoids(n_timepoints, width, *, device=None):
-    """Sinusoidal positional encoding, (T, W): sines in the even columns, cosines in the odd."""
+    """Return the sinusoidal encoding (T, W), with sines in even and cosines in odd columns."""
     even = torch.arange(0, width, 2, device=device)
     position = torch.arange(n_timepoints, device=device)[:, None]
     angle = position * torch.exp(even * (-math.log(10_000.0) / width))  # (T, ceil(W / 2))
@@ -290,7 +290,7 @@ def sinusoids(n_timepoints, width, *, device=None):
 
 
 class _AttentionParams(Params):
-    """The options that the paper's CNN and LSTM share."""
+    """Options shared by CNN and LSTM."""
 
     paper = (
         "Swartz (2025). Convolutional and recurrent networks with self-attention before or after "
@@ -298,33 +298,31 @@ class _AttentionParams(Params):
     )
 
     n_hidden: int = param(
-        default=32, rule=integer(1), doc="Units of the layer before the output layer."
+        default=32, rule=integer(1), doc="Number of units of the layer before the output layer."
     )
     attention: Attention | None = param(
         default=None,
-        doc="Multi-head self-attention 'before' the network, on the series, or 'after' it, on its "
-        "feature maps or hidden states.",
+        doc="Multi-head self-attention 'before' the network, on the series, or 'after' it, on its"
+        " feature maps or hidden states. None: no attention.",
         search=(None, "before", "after"),
     )
     norm_first: bool = param(
         default=True,
-        doc="Layer normalisation ahead of the attention, if there is one; False puts it after.",
+        doc="With attention: layer normalisation before the attention. False: after it.",
     )
-    n_heads: int = param(default=4, rule=integer(1), doc="Heads of the attention, if there is one.")
-    head_size: int = param(
-        default=32, rule=integer(1), doc="Width of each head of the attention, if there is one."
-    )
+    n_heads: int = param(default=4, rule=integer(1), doc="With attention: number of heads.")
+    head_size: int = param(default=32, rule=integer(1), doc="With attention: width of each head.")
     pooling: Pooling = param(
         default="flatten",
-        doc="'flatten' takes series of one length; 'average' over time takes any.",
+        doc="'flatten' needs series of one length. 'average' over time accepts any length.",
     )
 
     def _check_options(self):
         super()._check_options()
         if self.attention is None and self.positional_encoding is not None:
             raise ValueError(
-                "positional_encoding acts ahead of the attention: without attention it must be "
-                f"None, got {self.positional_encoding!r}. Set attention='before' or 'after'."
+                f"positional_encoding must be None without attention, got "
+                f"{self.positional_encoding!r}. Set attention='before' or 'after'."
             )
 
     def _accepted_lengths(self):
@@ -335,24 +333,23 @@ class _CNNParams(_AttentionParams):
     filters: Sequence[int] = param(
         default=(32, 32),
         rule=sequence_of(integer(1)),
-        doc="Filters of each convolution; max-pooling of 2 follows each.",
+        doc="Number of filters of each convolution. Max-pooling of 2 follows each.",
         search=((16, 16), (32, 32), (64, 64)),
     )
     kernel_sizes: Sequence[int] | None = param(
         default=None,
         rule=sequence_of(integer(1)),
-        doc="Kernel of each convolution, in time points; as many as `filters`. None takes the "
-        "paper's two, by the length of the series: a fifth of it from 3 to 50, a tenth from 3 to "
-        "20.",
+        doc="Kernel size of each convolution, in time points; as many as `filters`. None: a fifth "
+        "of the length of the series (3 to 50) and a tenth (3 to 20), as in the paper.",
     )
     positional_encoding: bool | None = param(
         default=None,
-        doc="Add sinusoids ahead of the attention; None as in the paper, which does.",
+        doc="Add sinusoids before the attention. None: as in the paper, which adds them.",
     )
     dropout: float = param(
         default=0.25,
         rule=real(0, 1),
-        doc="Dropout before the output layer and in the attention.",
+        doc="Dropout rate before the output layer and in the attention.",
         search=(0.0, 0.25, 0.5),
     )
 
@@ -362,21 +359,24 @@ class _CNNParams(_AttentionParams):
 
 class _LSTMParams(_AttentionParams):
     n_cells: int = param(
-        default=32, rule=integer(1), doc="Hidden units of each LSTM layer.", search=(16, 32, 64)
+        default=32,
+        rule=integer(1),
+        doc="Number of hidden units of each LSTM layer.",
+        search=(16, 32, 64),
     )
     n_layers: int = param(
-        default=2, rule=integer(1, 1000), doc="LSTM layers, one upon the other.", search=(1, 2, 3)
+        default=2, rule=integer(1, 1000), doc="Number of LSTM layers.", search=(1, 2, 3)
     )
     positional_encoding: bool | None = param(
         default=None,
-        doc="Add sinusoids ahead of the attention; None as in the paper, which does for 'before' "
-        "alone.",
+        doc="Add sinusoids before the attention. None: as in the paper, which adds them only for "
+        "'before'.",
     )
     dropout: float | None = param(
         default=None,
         rule=real(0, 1),
-        doc="Dropout before the output layer and in the attention; None as in the paper: 0.25 with "
-        "attention, none without.",
+        doc="Dropout rate before the output layer and in the attention. None: as in the paper, "
+        "0.25 with attention and 0 without.",
         search=(None, 0.0, 0.5),
     )
 
@@ -385,16 +385,16 @@ class _LSTMParams(_AttentionParams):
 
 
 class CNNClassifier(_CNNParams, SeriesClassifier):
-    """CNN classifier [1]_, on request with self-attention before or after the convolutions."""
+    """CNN classifier [1]_, optionally with self-attention before or after the convolutions."""
 
 
 class CNNRegressor(_CNNParams, SeriesRegressor):
-    """CNN regressor [1]_, on request with self-attention before or after the convolutions."""
+    """CNN regressor [1]_, optionally with self-attention before or after the convolutions."""
 
 
 class LSTMClassifier(_LSTMParams, SeriesClassifier):
-    """LSTM classifier [1]_, on request with self-attention before or after the LSTM layers."""
+    """LSTM classifier [1]_, optionally with self-attention before or after the LSTM layers."""
 
 
 class LSTMRegressor(_LSTMParams, SeriesRegressor):
-    """LSTM regressor [1]_, on request with self-attention before or after the LSTM layers."""
+    """LSTM regressor [1]_, optionally with self-attention before or after the LSTM layers."""

@@ -19,11 +19,11 @@ from skts.params import Params, integer, param, real, sequence_of
 
 
 class ConvLSTM(nn.Module):
-    """Convolutions without padding, an LSTM over what they give, a linear layer on its last state.
+    """Convolutions without padding, an LSTM on their output, a linear layer on its last state.
 
     Shape:
-        x (B, C, T), lengths (B,) or None -> (B, n_outputs); T and every length of at least
-        `min_timepoints` of the convolutions
+        x (B, C, T), lengths (B,) or None -> (B, n_outputs); T and all lengths must be at least
+        `min_timepoints`
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class ConvLSTM(nn.Module):
         One entry for each convolution.
     n_cells : int, default=64
     dropout : float, default=0.0
-        After each convolution and on the LSTM's last state.
+        Dropout rate after each convolution and on the last state of the LSTM.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class ConvLSTM(nn.Module):
 
 
 def fitting_kernels(kernel_sizes, n_timepoints):
-    """The kernels, cut where fewer time points are left for them.
+    """Return the kernel sizes, cut to the available time points.
 
     NOTE[DIFF]: the article has no series shorter than its kernels.
     """
@@ -92,7 +92,7 @@ def fitting_kernels(kernel_sizes, n_timepoints):
 
 
 def min_timepoints(kernel_sizes):
-    """The shortest series of which these convolutions leave something."""
+    """Return the length of the shortest series for which these convolutions have an output."""
     return 1 + sum(kernel_size - 1 for kernel_size in kernel_sizes)
 
 
@@ -105,23 +105,23 @@ class _ConvLSTMParams(Params):
     conv_channels: Sequence[int] = param(
         default=(32,),
         rule=sequence_of(integer(1)),
-        doc="Channels that each convolution gives.",
+        doc="Number of output channels of each convolution.",
         search=((16,), (32,), (64,)),
     )
     kernel_sizes: Sequence[int] = param(
         default=(3,),
         rule=sequence_of(integer(1)),
-        doc="Kernel of each convolution, in time points; as many as `conv_channels`. Cut where "
-        "the longest training series has fewer points left for it.",
+        doc="Kernel size of each convolution, in time points; as many as `conv_channels`. Kernels"
+        " are cut if the longest training series has fewer time points.",
     )
     n_cells: int = param(
-        default=64, rule=integer(1), doc="Hidden units of the LSTM.", search=(32, 64, 128)
+        default=64, rule=integer(1), doc="Number of hidden units of the LSTM.", search=(32, 64, 128)
     )
     dropout: float = param(
         default=0.0,
         rule=real(0, 1),
-        doc="Dropout after each convolution and on the LSTM's last state; the article's third "
-        "form has 0.5.",
+        doc="Dropout rate after each convolution and on the last state of the LSTM. The third "
+        "variant in the article uses 0.5.",
         search=(0.0, 0.2, 0.5),
     )
 
@@ -133,8 +133,8 @@ class _ConvLSTMParams(Params):
 
 
 class ConvLSTMClassifier(_ConvLSTMParams, SeriesClassifier):
-    """Conv1D-LSTM classifier [1]_: an LSTM reads what convolutions give."""
+    """Conv1D-LSTM classifier [1]_: an LSTM on the output of convolutions."""
 
 
 class ConvLSTMRegressor(_ConvLSTMParams, SeriesRegressor):
-    """Conv1D-LSTM regressor [1]_: an LSTM reads what convolutions give."""
+    """Conv1D-LSTM regressor [1]_: an LSTM on the output of convolutions."""

@@ -55,13 +55,13 @@ class _FCNParams(Params):
     filters: Sequence[int] = param(
         default=(128, 256, 128),
         rule=sequence_of(integer(1)),
-        doc="Filters of each convolution block.",
+        doc="Number of filters of each convolution block.",
         search=((64, 128, 64), (128, 256, 128)),
     )
     kernel_sizes: Sequence[int] = param(
         default=(8, 5, 3),
         rule=sequence_of(integer(1)),
-        doc="Kernel of each convolution block, in time points; as many as `filters`.",
+        doc="Kernel size of each convolution block, in time points; as many as `filters`.",
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

@@ -14,22 +14,22 @@ from skts.layers import FixedFeatures, masked, padding_mask, repr_of
 from skts.params import Params, integer, param
 
 N_TAPS = 9
-#: MiniRocket's kernels: three taps of 2 among nine, the others -1.
+#: Number of MiniRocket's kernels. Each has three weights of 2 and six of -1.
 N_FIXED_KERNELS = math.comb(N_TAPS, 3)
 MOST_DILATIONS = 32
 GOLDEN_RATIO = (math.sqrt(5) + 1) / 2
 
 
 def log2_of_longest(n_timepoints: int) -> float:
-    """Of the longest dilation with which a kernel fits into such series, 0 where none does."""
+    """Return log2 of the longest dilation with which a kernel fits into the series, or 0."""
     return max(0.0, math.log2(max(1, n_timepoints - 1) / (N_TAPS - 1)))
 
 
 def taps(x: Tensor, dilation: int) -> Tensor:
-    """The time points that the taps of a dilated kernel read, less the one in the middle.
+    """Return the time points that the taps of a dilated kernel read, minus the middle one.
 
-    Kernels whose taps sum to zero give the same with and without it; where a series is flat, all of
-    them then give 0 exactly, and not what rounding leaves.
+    The subtraction does not change the output of kernels whose taps sum to zero. On a flat series,
+    their output is exactly 0, without rounding errors.
 
     Shape:
         (..., T) -> (..., 9, T), zeros beyond both ends
@@ -42,21 +42,21 @@ def taps(x: Tensor, dilation: int) -> Tensor:
 
 
 def indicator(compare: Callable[..., Tensor], a: Tensor, b: Tensor) -> Tensor:
-    """1.0 where `compare` holds, else 0.0."""
+    """Return 1.0 where `compare` holds, and 0.0 elsewhere."""
     if a.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_exporting():
         return compare(a, b).to(a.dtype)
-    # a third of the time of turning booleans into numbers
+    # takes a third of the time of converting booleans to numbers
     return compare(a, b, out=a.new_empty(torch.broadcast_shapes(a.shape, b.shape)))
 
 
 class Hydra(nn.Module):
     """Features of random kernels that compete in groups.
 
-    At each time point the kernel with the largest output in its group adds that output to its first
-    feature, and the one with the smallest output adds 1 to its second feature. When kernels tie, as
-    on a flat series, all of them count. The features are the square roots of these sums. Half of
+    At each time point, the kernel with the largest output in its group adds this output to its
+    first feature. The kernel with the smallest output adds 1 to its second feature. If kernels tie,
+    as on a flat series, all of them count. The features are the square roots of these sums. Half of
     the groups read the series, half its differences. Each group reads a random half of the
-    channels: at least two, where there are two, and at most eight.
+    channels: at least two if the series has two, and at most eight.
 
     Shape:
         x (B, C, T), mask (B, 1, T) or None -> (B, n_features)
@@ -115,7 +115,7 @@ class MiniRocket(nn.Module):
     """Fixed kernels: the share of time points at which a kernel's output is above a bias.
 
     The biases are quantiles of the outputs on training series, so the network must `learn` them.
-    Each kernel of a dilation reads a random number of channels, nine at most.
+    Each kernel of a dilation reads a random number of channels, at most nine.
 
     Shape:
         x (B, C, T), mask (B, 1, T) or None -> (B, n_features)
@@ -151,7 +151,7 @@ class MiniRocket(nn.Module):
         return repr_of(self, "n_features", "dilations")
 
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> None:
-        """Take each kernel's biases from its outputs on one of these series, drawn at random.
+        """Learn the biases of each kernel from its outputs on one of these series, at random.
 
         Parameters
         ----------
@@ -174,7 +174,7 @@ class MiniRocket(nn.Module):
             self.get_buffer(f"biases_{i}").copy_(torch.lerp(below, above, place.frac()))
 
     def _outputs(self, x, i, dilation):
-        """(B, C, T) -> (B, 84, T)"""
+        """Return the output of each kernel, (B, C, T) -> (B, 84, T)."""
         if x.shape[1] > 1:
             return (self.kernels[:, None] @ taps(self.channels[i] @ x, dilation))[:, :, 0]
         return self.kernels @ taps(x[:, 0], dilation)
@@ -239,7 +239,7 @@ class HydraMiniRocket(FixedFeatures):
 
 
 class KernelOptions(Params):
-    """The options of the features."""
+    """Options of Hydra and MiniRocket features."""
 
     n_groups: int = param(
         default=64,
@@ -248,7 +248,10 @@ class KernelOptions(Params):
         search=(32, 64, 128),
     )
     n_kernels: int = param(
-        default=8, rule=integer(2), doc="Kernels in each of Hydra's groups.", search=(4, 8, 16)
+        default=8,
+        rule=integer(2),
+        doc="Number of kernels in each group of Hydra.",
+        search=(4, 8, 16),
     )
     n_features: int = param(
         default=10_000,
@@ -274,16 +277,16 @@ class _HydraMiniRocketParams(KernelOptions):
 class HydraMiniRocketClassifier(_HydraMiniRocketParams, RidgeHeadClassifier):
     """Ridge classification on Hydra's and MiniRocket's features [1]_.
 
-    It has no epochs: the head is solved in one step. Fitting keeps about 15,000 features of each
-    series in memory, and its time grows with the square of the number of series: use it for up to a
-    few thousand. Takes series of any length.
+    Training has no epochs: a ridge regression is solved in one step. Fitting keeps about 15,000
+    features per series in memory. Its time grows with the square of the number of series, so use it
+    for up to a few thousand series. Takes series of any length.
     """
 
 
 class HydraMiniRocketRegressor(_HydraMiniRocketParams, RidgeHeadRegressor):
     """Ridge regression on Hydra's and MiniRocket's features [1]_.
 
-    It has no epochs: the head is solved in one step. Fitting keeps about 15,000 features of each
-    series in memory, and its time grows with the square of the number of series: use it for up to a
-    few thousand. Takes series of any length.
+    Training has no epochs: a ridge regression is solved in one step. Fitting keeps about 15,000
+    features per series in memory. Its time grows with the square of the number of series, so use it
+    for up to a few thousand series. Takes series of any length.
     """

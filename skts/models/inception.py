@@ -27,8 +27,8 @@ MODULES_OF_A_SHORTCUT = 3
 class InceptionModule(nn.Module):
     """Convolutions of several widths and max pooling side by side, batch normalisation, ReLU.
 
-    Input of more than one channel comes to the convolutions through a bottleneck. With `hybrid`
-    fixed filters read the input, too.
+    A bottleneck precedes the convolutions if the input has more than one channel. With `hybrid`,
+    fixed filters also read the input.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, n_outputs, T), zero where the mask is False
@@ -64,7 +64,7 @@ class InceptionModule(nn.Module):
 
 
 class Shortcut(nn.Module):
-    """A convolution of width 1 and batch normalisation, around three modules.
+    """Residual connection around three modules: convolution of width 1, batch normalisation.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, n_outputs, T)
@@ -93,7 +93,7 @@ class Inception(nn.Module):
     kernel_sizes : tuple of int
         One entry for each convolution of a module.
     depth : int
-        Number of modules. A residual shortcut spans each three of them.
+        Number of modules. A residual connection spans every three of them.
     hybrid : bool
         Whether the first module also has hand-crafted filters.
 
@@ -141,7 +141,7 @@ class Inception(nn.Module):
 
 
 def ends_a_shortcut(i: int) -> bool:
-    """Whether a shortcut comes after module `i`."""
+    """Return whether a shortcut ends after module `i`."""
     return i % MODULES_OF_A_SHORTCUT == MODULES_OF_A_SHORTCUT - 1
 
 
@@ -155,7 +155,10 @@ class _InceptionParams(Params):
     _fast_in_bfloat16 = True
 
     n_filters: int = param(
-        default=32, rule=integer(1), doc="Filters of each convolution.", search=(16, 32, 64)
+        default=32,
+        rule=integer(1),
+        doc="Number of filters of each convolution.",
+        search=(16, 32, 64),
     )
     kernel_sizes: Sequence[int] = param(
         default=(40, 20, 10),
@@ -165,7 +168,7 @@ class _InceptionParams(Params):
     depth: int = param(
         default=6,
         rule=integer(1),
-        doc="Number of modules. A residual shortcut spans each three.",
+        doc="Number of modules. A residual connection spans every three of them.",
         search=(3, 6, 9),
     )
     hybrid: bool = param(

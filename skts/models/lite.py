@@ -32,7 +32,7 @@ class LITE(nn.Module):
     n_filters : int
         Filters of each convolution.
     kernel_size : int
-        The longest kernel, in time points; the other two have half and a quarter of it.
+        Longest kernel size, in time points. The other two are half and a quarter of it.
 
     Examples
     --------
@@ -59,8 +59,8 @@ class LITE(nn.Module):
         self.hybrid = HybridFilters()
         width = 3 * n_filters + self.hybrid.n_filters
         self.norm = BatchNorm(width, relu=True)
-        # NOTE[DIFF]: an even kernel has no weight in its middle. On series of fewer than 8 points
-        # the nearest ones would fall on padding, and the network would read nothing.
+        # NOTE[DIFF]: an even kernel has no weight in its middle. On series of fewer than 8 time
+        # points all its weights would fall on padding, and the network would read nothing.
         dilations = [min(dilation, max(1, n_timepoints // 2)) for dilation in DILATIONS]
         self.separables = nn.ModuleList(
             [
@@ -90,12 +90,15 @@ class _LITEParams(Params):
     )
 
     n_filters: int = param(
-        default=32, rule=integer(1), doc="Filters of each convolution.", search=(16, 32, 64)
+        default=32,
+        rule=integer(1),
+        doc="Number of filters of each convolution.",
+        search=(16, 32, 64),
     )
     kernel_size: int = param(
         default=40,
         rule=integer(4),
-        doc="The longest kernel, in time points; the other two have half and a quarter of it.",
+        doc="Longest kernel size, in time points. The other two are half and a quarter of it.",
         search=(20, 40, 64),
     )
 
@@ -106,16 +109,18 @@ class _LITEParams(Params):
 class LITEClassifier(_LITEParams, SeriesClassifier):
     """LITE classifier [1]_; takes series of any length.
 
-    With its defaults and one channel it has 9,814 weights, not counting the last layer. LITETime is
-    an ensemble of five: ``SeedEnsembleClassifier(LITEClassifier(), n_estimators=5)``. For the
-    published training add ``**recipes.inceptiontime2020``.
+    With default options and one channel, the network has 9,814 weights without the output layer.
+    LITETime is an ensemble of five such networks:
+    ``SeedEnsembleClassifier(LITEClassifier(), n_estimators=5)``. For the published training add
+    ``**recipes.inceptiontime2020``.
     """
 
 
 class LITERegressor(_LITEParams, SeriesRegressor):
     """LITE regressor [1]_; takes series of any length.
 
-    With its defaults and one channel it has 9,814 weights, not counting the last layer. LITETime is
-    an ensemble of five: ``SeedEnsembleRegressor(LITERegressor(), n_estimators=5)``. For the
-    published training add ``**recipes.inceptiontime2020``.
+    With default options and one channel, the network has 9,814 weights without the output layer.
+    LITETime is an ensemble of five such networks:
+    ``SeedEnsembleRegressor(LITERegressor(), n_estimators=5)``. For the published training add
+    ``**recipes.inceptiontime2020``.
     """

@@ -30,9 +30,9 @@ Cell = Literal["lstm", "gru", "rnn", "dense"]
 class LSTMFCN(nn.Module):
     """Convolution branch and recurrent branch on the same input, one linear layer on both.
 
-    The classes of the paper are switches of this one network: ``attention="additive"`` makes it
-    ALSTM-FCN, `squeeze_excite` MLSTM-FCN, both MALSTM-FCN. The replication of the Columbia study
-    has kernels of 8, `residual` and, for attention, ``"multihead"``.
+    The networks of the papers are options of this class: ``attention="additive"`` is ALSTM-FCN,
+    `squeeze_excite` is MLSTM-FCN, and both are MALSTM-FCN. The replication in the Columbia study
+    has kernels of size 8, `residual` and, for attention, ``"multihead"``.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, n_outputs)
@@ -41,20 +41,20 @@ class LSTMFCN(nn.Module):
     ----------
     n_channels, n_timepoints, n_outputs : int
     n_cells : int, default=8
-        Hidden units of the recurrent branch.
+        Number of hidden units of the recurrent branch.
     filters, kernel_sizes : tuple of int
         One entry for each convolution block.
     dropout : float, default=0.8
-        Applied to the last hidden state of the recurrent branch.
+        Dropout rate on the last hidden state of the recurrent branch.
     cell : {"lstm", "gru", "rnn", "dense"}, default="lstm"
-        "dense" is a sigmoid layer on the flattened input; it cannot attend.
+        "dense" is a sigmoid layer on the flattened input, without attention.
     dimension_shuffle : bool, default=True
         Read the input as a sequence of C steps with T features each, instead of T steps with C.
     attention : {None, "additive", "multihead"}, default=None
     n_heads : int, default=4
-        Of multi-head attention; they share `n_cells` among them.
+        Number of heads of multi-head attention. They share `n_cells`.
     squeeze_excite : bool, default=False
-        Squeeze-excite after every convolution block but the last.
+        Squeeze-excite after every convolution block except the last.
     residual : bool, default=False
         Add the input of each convolution block to its output.
 
@@ -115,7 +115,7 @@ class LSTMFCN(nn.Module):
         if lengths is not None:
             x = x * padding_mask(lengths, x.shape[2])
         if self.dimension_shuffle:
-            # the sequence runs over channels: a padded time point is a feature that is zero
+            # the sequence runs over channels, so a padded time point is a feature with value 0
             state = self.recurrent(x)
         else:
             state = self.recurrent(x.transpose(1, 2), lengths)  # (B, T, C) -> (B, n_cells)
@@ -125,7 +125,7 @@ class LSTMFCN(nn.Module):
 def recurrent_branch(
     n_features, n_cells, *, cell="lstm", attention=None, n_heads=4, over_channels=False
 ):
-    """The recurrent branch of that kind; its ``n_outputs`` numbers describe a sequence."""
+    """Return a recurrent branch, which maps a sequence to ``n_outputs`` numbers."""
     check_one_of("attention", attention, (None, "additive", "multihead"))
     if attention is None:
         return RecurrentCells(n_features, n_cells, cell)
@@ -159,8 +159,8 @@ class RecurrentCells(nn.Module):
 
     def __init__(self, n_features, n_cells, cell):
         super().__init__()
-        # NOTE[DIFF]: torch's fused GRU resets the state after the recurrent product, Keras of 2017
-        # before it; the LSTM's recurrent activation is the sigmoid, the 2017 code's a hard sigmoid.
+        # NOTE[DIFF]: torch's fused GRU applies the reset gate after the recurrent product, Keras of
+        # 2017 before it. The LSTM has sigmoid gates, the code of 2017 hard sigmoid gates.
         layer = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[cell]
         self.rnn = init_recurrent(layer(n_features, n_cells, batch_first=True))
         self.n_outputs = n_cells
@@ -171,9 +171,9 @@ class RecurrentCells(nn.Module):
 
 
 class MultiheadCells(RecurrentCells):
-    """The last hidden state beside the average of multi-head self-attention over the sequence.
+    """The last hidden state, and the average of multi-head self-attention over the sequence.
 
-    The Columbia study's attention (Chun, Twan, Weale).
+    The Columbia study has this attention (Chun, Twan, Weale).
 
     Shape:
         x (B, S, D), lengths (B,) or None -> (B, 2 n_cells)
@@ -182,8 +182,7 @@ class MultiheadCells(RecurrentCells):
     def __init__(self, n_features, n_cells, cell, n_heads, *, over_channels=False):
         if n_cells % n_heads:
             raise ValueError(
-                "n_cells must be a multiple of n_heads, which share them: "
-                f"got n_cells={n_cells}, n_heads={n_heads}"
+                f"n_cells must be a multiple of n_heads, got n_cells={n_cells}, n_heads={n_heads}"
             )
         super().__init__(n_features, n_cells, cell)
         self.attention = SelfAttention(
@@ -193,7 +192,7 @@ class MultiheadCells(RecurrentCells):
             head_size=n_cells // n_heads,
             over_channels=over_channels,
         )
-        # NOTE[DIFF]: how context and hidden state are combined the study does not say: side by side
+        # NOTE[DIFF]: the study does not state how to combine context and state: concatenated here
         self.n_outputs = 2 * n_cells
 
     def forward(self, x, lengths=None):
@@ -207,9 +206,9 @@ class MultiheadCells(RecurrentCells):
 class AttentionCells(nn.Module):
     """A recurrent layer with additive attention over its own input sequence.
 
-    At each step the previous state scores all inputs; their weighted sum z enters the gates beside
-    the current input: ``e_j = v . tanh(W_a x_j + U_a h + b_a)``, ``z = sum_j softmax(e)_j x_j``.
-    With `over_channels` the steps are the channels of the series, not its time points.
+    At each step the previous state scores all inputs. Their weighted sum z and the current input
+    enter the gates: ``e_j = v . tanh(W_a x_j + U_a h + b_a)``, ``z = sum_j softmax(e)_j x_j``.
+    With `over_channels`, the steps are the channels of the series, not its time points.
 
     Shape:
         x (B, S, D), lengths (B,) or None -> (B, n_cells)
@@ -242,20 +241,23 @@ class AttentionCells(nn.Module):
         return state
 
     def weights(self, x, lengths=None):
-        """How much each step looks at each input, (B, 1, S, S); NaN behind the end."""
+        """Return the attention weights of each step on the inputs, (B, 1, S, S).
+
+        Rows beyond the end of a series are NaN.
+        """
         weights = torch.stack([weights for weights, _ in self._steps(x, lengths)], dim=2)
         if lengths is None:
             return weights
         return masked_weights(weights, padding_mask(lengths, x.shape[1]))
 
     def values(self, x, lengths=None):
-        """What the weights average, the inputs themselves, (B, 1, S, D)."""
+        """Return the inputs, which the weights average, (B, 1, S, D)."""
         return x[:, None]
 
     def _steps(self, x, lengths):
-        """The attention (B, 1, S) and the state (B, n_cells) of each step."""
+        """Yield the attention weights (B, 1, S) and the state (B, n_cells) of each step."""
         mask = padding_mask(lengths, x.shape[1])  # (B, 1, S)
-        # what does not depend on the state, for all steps at once
+        # computed for all steps at once, because they do not depend on the state
         keys, inputs, contexts = self.key(x), self.input(x), self.context(x)  # (B, S, .)
         h = c = keys.new_zeros(x.shape[0], self.n_cells)
         for s in range(x.shape[1]):
@@ -303,28 +305,28 @@ class _LSTMFCNParams(_FCNParams):
     n_cells: int = param(
         default=8,
         rule=integer(1),
-        doc="Hidden units of the recurrent branch.",
+        doc="Number of hidden units of the recurrent branch.",
         search=(8, 64, 128),
     )
     dropout: float = param(
         default=0.8,
         rule=real(0, 1),
-        doc="Dropout on the last hidden state.",
+        doc="Dropout rate on the last hidden state.",
         search=(0.2, 0.5, 0.8),
     )
     cell: Cell = param(
         default="lstm",
-        doc="What the recurrent branch is made of; 'dense' is a sigmoid layer on the whole series.",
+        doc="Layer of the recurrent branch. 'dense' is a sigmoid layer on the whole series.",
     )
     dimension_shuffle: bool = param(
         default=True,
-        doc="Let the recurrent branch read the channels as steps and the time points as features; "
-        "False reads time points as steps.",
+        doc="The recurrent branch reads channels as steps and time points as features. False: it "
+        "reads time points as steps.",
     )
     residual: bool = param(
         default=False,
-        doc="Add the input of each convolution block to its output, through a convolution of width "
-        "1 where the widths differ.",
+        doc="Add the input of each convolution block to its output, through a convolution of "
+        "width 1 if the numbers of channels differ.",
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):
@@ -343,17 +345,18 @@ class _LSTMFCNParams(_FCNParams):
 class _ALSTMFCNParams(_LSTMFCNParams):
     cell: Literal["lstm", "gru", "rnn"] = param(
         default="lstm",
-        doc="What the recurrent branch is made of.",
+        doc="Layer of the recurrent branch.",
     )
     attention: Literal["additive", "multihead"] = param(
         default="additive",
-        doc="'additive': the paper's, inside the recurrence. 'multihead': the Columbia study's, "
-        "self-attention over the same sequence beside the recurrence.",
+        doc="'additive': attention inside the recurrence, as in the paper. 'multihead': "
+        "self-attention over the same sequence beside the recurrence, as in the Columbia "
+        "study.",
     )
     n_heads: int = param(
         default=4,
         rule=integer(1),
-        doc="Used by ``attention='multihead'`` alone; must divide `n_cells`.",
+        doc="Number of heads. Only for ``attention='multihead'``; must divide `n_cells`.",
     )
 
 

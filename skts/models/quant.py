@@ -14,9 +14,9 @@ SMOOTHED = 5  # time points over which the differences are averaged
 
 
 def intervals(length: Tensor | int, depth: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """First step of the intervals of a depth, and the one behind the last.
+    """Return the first step of each interval of a depth, and the step after its last one.
 
-    There are 2^depth intervals of equal length, and as many but one between their middles.
+    There are 2^depth intervals of equal length, and 2^depth - 1 more between their middles.
 
     Shape:
         length (B, 1) or a number -> two tensors (B, J) or (1, J)
@@ -32,9 +32,9 @@ def intervals(length: Tensor | int, depth: int, device: torch.device) -> tuple[T
 class QuantRidge(FixedFeatures):
     """Quantiles over intervals, and a linear layer.
 
-    The intervals are dyadic. They are taken of the series, of its smoothed first difference, of its
-    second difference, and of its spectrum. The mean of the interval is subtracted from every second
-    quantile.
+    The intervals are dyadic. The network reads quantiles of the series, of its smoothed first
+    difference, of its second difference, and of its spectrum. The mean of the interval is
+    subtracted from every second quantile.
 
     NOTE[DIFF] The paper uses extremely randomised trees, not a linear layer. Here all intervals of
     a level have the same number of quantiles, so that series of any length have the same features.
@@ -103,7 +103,7 @@ class QuantRidge(FixedFeatures):
         return torch.cat(found, dim=1)
 
     def _read(self, x, lengths):
-        """What intervals are taken of, with lengths or None."""
+        """Return the four sequences that are cut into intervals, each with its lengths or None."""
         reach = SMOOTHED // 2
 
         def differences(x, lengths):
@@ -123,7 +123,7 @@ class QuantRidge(FixedFeatures):
 
     @staticmethod
     def _quantiles(x, lengths, depth, n):
-        """(B, C, S) -> (B, C * J * n)"""
+        """Return n quantiles of each of J intervals, (B, C, S) -> (B, C * J * n)."""
         length = x.shape[2] if lengths is None else lengths[:, None]
         first, behind = intervals(length, depth, x.device)  # (B, J)
         width = -(-x.shape[2] // 2**depth) + 1
@@ -155,7 +155,7 @@ class _QuantRidgeParams(Params):
     depth: int = param(
         default=6,
         rule=integer(1),
-        doc="Number of levels of dyadic intervals; short series have fewer.",
+        doc="Number of levels of dyadic intervals. Short series have fewer.",
         search=(4, 5, 6, 7),
     )
     quantile_divisor: int = param(
@@ -172,14 +172,14 @@ class _QuantRidgeParams(Params):
 class QuantRidgeClassifier(_QuantRidgeParams, RidgeHeadClassifier):
     """Ridge classification on quantiles over intervals, the features of QUANT [1]_.
 
-    It has no epochs: the head is solved in one step. The paper uses extremely randomised trees, not
-    ridge regression. Takes series of any length.
+    Training has no epochs: a ridge regression is solved in one step. The paper uses extremely
+    randomised trees, not ridge regression. Takes series of any length.
     """
 
 
 class QuantRidgeRegressor(_QuantRidgeParams, RidgeHeadRegressor):
     """Ridge regression on quantiles over intervals, the features of QUANT [1]_.
 
-    It has no epochs: the head is solved in one step. The paper uses extremely randomised trees, not
-    ridge regression. Takes series of any length.
+    Training has no epochs: a ridge regression is solved in one step. The paper uses extremely
+    randomised trees, not ridge regression. Takes series of any length.
     """

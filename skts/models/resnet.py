@@ -21,10 +21,10 @@ from skts.params import Params, integer, param, sequence_of
 
 
 class ResidualBlock(nn.Module):
-    """Convolutions with as many filters each, and batch normalisation after each.
+    """Convolutions with the same number of filters, each followed by batch normalisation.
 
-    The block adds its input to the last output. The input is normalised first, after a convolution
-    of kernel size 1 where the numbers of channels differ.
+    The block adds its batch-normalised input to the last output. If the numbers of channels differ,
+    a convolution of kernel size 1 comes before this normalisation.
 
     Shape:
         x (B, C, T), mask (B, 1, T) -> (B, F, T), zero where the mask is False
@@ -105,7 +105,7 @@ class _ResNetParams(Params):
     filters: Sequence[int] = param(
         default=(64, 128, 128),
         rule=sequence_of(integer(1)),
-        doc="Filters of each residual block.",
+        doc="Number of filters of each residual block.",
         search=((32, 64, 64), (64, 128, 128)),
     )
     kernel_sizes: Sequence[int] = param(

@@ -16,8 +16,8 @@ from skts.params import Params, integer, param, real, sequence_of
 class SELSTMFCN(nn.Module):
     """The improved LSTM-FCN of the Columbia study.
 
-    Every convolution block has squeeze-excite inside and a residual connection around it; the
-    branches meet in a wide hidden layer: Linear -> ReLU -> batch normalisation -> dropout.
+    Every convolution block has squeeze-excite inside and a residual connection around it. A wide
+    hidden layer joins the branches: Linear -> ReLU -> batch normalisation -> dropout.
 
     Shape:
         x (B, C, T), lengths (B,) or None -> (B, n_outputs)
@@ -31,9 +31,10 @@ class SELSTMFCN(nn.Module):
         One entry for each convolution block.
     n_hidden : int, default=512
     lstm_dropout : float, default=0.2
-        Applied to what the LSTM reads, the same features at every step, and to its last state.
+        Dropout rate on the input of the LSTM, with the same features at every step, and on its
+        last hidden state.
     dropout : float, default=0.5
-        Applied to the hidden layer.
+        Dropout rate on the hidden layer.
     dimension_shuffle : bool, default=True
         Read the input as a sequence of C steps with T features each, instead of T steps with C.
     attention : {None, "multihead"}, default=None
@@ -76,7 +77,7 @@ class SELSTMFCN(nn.Module):
             n_heads=n_heads,
             over_channels=dimension_shuffle,
         )
-        # NOTE[DIFF]: Keras's LSTM can also drop its state between steps, torch's fused layer cannot
+        # NOTE[DIFF]: torch's fused LSTM cannot drop its state between steps, Keras's can
         self.input_dropout = nn.Dropout1d(lstm_dropout)
         self.state_dropout = nn.Dropout(lstm_dropout)
         n_features = self.recurrent.n_outputs + filters[-1]
@@ -107,47 +108,48 @@ class _SELSTMFCNParams(Params):
     _fast_in_bfloat16 = True
 
     n_cells: int = param(
-        default=8, rule=integer(1), doc="Hidden units of the LSTM.", search=(8, 64, 128)
+        default=8, rule=integer(1), doc="Number of hidden units of the LSTM.", search=(8, 64, 128)
     )
     filters: Sequence[int] = param(
         default=(128, 256, 128),
         rule=sequence_of(integer(1)),
-        doc="Filters of each convolution block.",
+        doc="Number of filters of each convolution block.",
         search=((64, 128, 64), (128, 256, 128)),
     )
     kernel_sizes: Sequence[int] = param(
         default=(8, 8, 8),
         rule=sequence_of(integer(1)),
-        doc="Kernel of each convolution block, in time points; as many as `filters`.",
+        doc="Kernel size of each convolution block, in time points; as many as `filters`.",
     )
     n_hidden: int = param(
-        default=512, rule=integer(1), doc="Units of the layer in which the branches meet."
+        default=512, rule=integer(1), doc="Number of units of the layer that joins the branches."
     )
     lstm_dropout: float = param(
         default=0.2,
         rule=real(0, 1),
-        doc="Dropout on what the LSTM reads, the same features at every step, and on its last "
-        "hidden state.",
+        doc="Dropout rate on the input of the LSTM, with the same features at every step, and on "
+        "its last hidden state.",
     )
     dropout: float = param(
         default=0.5,
         rule=real(0, 1),
-        doc="Dropout on the layer of `n_hidden`.",
+        doc="Dropout rate on the hidden layer of `n_hidden` units.",
         search=(0.2, 0.5, 0.8),
     )
     dimension_shuffle: bool = param(
         default=True,
-        doc="Let the recurrent branch read the channels as steps and the time points as features; "
-        "False reads time points as steps.",
+        doc="The recurrent branch reads channels as steps and time points as features. False: it "
+        "reads time points as steps.",
     )
     attention: Literal["multihead"] | None = param(
         default=None,
-        doc="'multihead': self-attention over the LSTM's sequence, beside the LSTM.",
+        doc="'multihead': self-attention over the LSTM's sequence, beside the LSTM. None: no "
+        "attention.",
     )
     n_heads: int = param(
         default=4,
         rule=integer(1),
-        doc="Used by ``attention='multihead'`` alone; must divide `n_cells`.",
+        doc="Number of heads. Only for ``attention='multihead'``; must divide `n_cells`.",
     )
 
     def _network(self, n_channels, n_timepoints, n_outputs):

@@ -1,3 +1,3 @@
-"""Files of estimators: weights and plain data, nothing executed."""
+"""Storage of estimators in files of weights and plain data, which execute nothing."""
 
 __all__ = []

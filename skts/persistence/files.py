@@ -1,4 +1,4 @@
-"""Files of weights and plain data: safetensors and JSON, whole or not there, nothing executed."""
+"""Files of weights (safetensors) and plain data (JSON), written atomically, executing nothing."""
 
 import contextlib
 import errno
@@ -18,12 +18,12 @@ import torch
 
 from skts.params import is_sequence
 
-#: Of stored arrays.
+#: Accepted dtypes of stored arrays.
 DTYPE = re.compile(r"[<>|=]?([biufO]\d?|U\d{1,5}|[mM]8(\[\d{0,9}[a-zA-Z]{1,2}\])?)")
 
 
 def write_file(path, entry, header, tensors):
-    """Write tensors, and a header for JSON under the name `entry`, with a digest of both."""
+    """Write tensors, and a header as JSON under the name `entry`, with a digest of both."""
     from safetensors.torch import save as as_bytes
 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -32,16 +32,16 @@ def write_file(path, entry, header, tensors):
 
 
 def read_file(path, entry, writer):
-    """The header, its digest in it, and the tensors.
+    """Return the header, with its digest, and the tensors.
 
-    Raises ValueError, with the name of the writer, where there is no such entry.
+    Raises ValueError, which names the `writer`, if the file does not have the entry.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     path = Path(path)
     check_regular(path)
-    content = path.read_bytes()  # safetensors would open it twice, and find two files
+    content = path.read_bytes()  # safetensors would open it twice, and it can change in between
     try:
         tensors = load(content)
     except SafetensorError as error:
@@ -49,26 +49,28 @@ def read_file(path, entry, writer):
             f"{path} was not written by {writer}, or is damaged ({len(content)} bytes): {error}"
         ) from error
     try:
-        start = 8  # the first bytes are the size of the JSON that follows
+        start = 8  # the first 8 bytes are the size of the JSON that follows
         size = int.from_bytes(content[:start], "little")
         metadata = json.loads(content[start : start + size]).get("__metadata__", {})
         header = json.loads(metadata.get(entry))
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} was not written by {writer}: it has no such entry") from error
+        raise ValueError(
+            f"{path} was not written by {writer}: it has no entry {entry!r}"
+        ) from error
     if not isinstance(header, dict):
-        raise ValueError(f"{path} was not written by {writer}: its entry is no dict")
+        raise ValueError(f"{path} was not written by {writer}: its entry is not a dict")
     return header, tensors
 
 
 def check_digest(path, header, tensors):
-    """Raise ValueError where header and tensors are not those that were written."""
+    """Raise ValueError if the header or the tensors differ from those that were written."""
     rest = {name: value for name, value in header.items() if name != "digest"}
     if header["digest"] != digest_of(rest, tensors):
-        raise ValueError(f"{path} is damaged or was changed: its digest is another")
+        raise ValueError(f"{path} is damaged or was changed: its digest does not match")
 
 
 def digest_of(header, tensors):
-    """SHA-256 of a header without digest, and of tensors on the CPU by name."""
+    """Return the SHA-256 of a header without digest, and of named tensors on the CPU."""
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         array = tensors[name].numpy()
@@ -78,29 +80,29 @@ def digest_of(header, tensors):
 
 
 def check_regular(path):
-    """What os.stat tells of a file; OSError where it is a folder, a device, a FIFO or a socket."""
+    """Return the result of os.stat; raise OSError for a folder, device, FIFO or socket."""
     found = os.stat(path)
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(
-            errno.EISDIR, "this is a folder, the path of a file is needed", os.fspath(path)
+            errno.EISDIR, "this is a folder, pass the path of a file", os.fspath(path)
         )
     if not stat.S_ISREG(found.st_mode):
         raise FileExistsError(
             errno.EEXIST,
-            "this is a device, FIFO or socket, the path of a file is needed",
+            "this is a device, FIFO or socket, pass the path of a file",
             os.fspath(path),
         )
     return found
 
 
 def check_writable(path):
-    """The path of the file to write, behind symbolic links, and its mode, None where it is new.
+    """Return the path of the file to write, with links resolved, and its mode or None if new.
 
-    Raises OSError where no file can be written there.
+    Raises OSError if no file can be written there.
     """
     if os.fspath(path).endswith((os.sep, os.altsep or os.sep)):
         raise IsADirectoryError(
-            errno.EISDIR, "this names a folder, the path of a file is needed", os.fspath(path)
+            errno.EISDIR, "this names a folder, pass the path of a file", os.fspath(path)
         )
     path = Path(path)
     try:
@@ -110,21 +112,21 @@ def check_writable(path):
     target = Path(os.path.realpath(path))
     folder = os.fspath(target.parent)
     if not os.path.exists(folder):
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder, make it first", folder)
+        raise FileNotFoundError(errno.ENOENT, "the folder does not exist, create it first", folder)
     if not os.path.isdir(folder):
-        raise NotADirectoryError(errno.ENOTDIR, "this is a file, a folder is needed", folder)
+        raise NotADirectoryError(errno.ENOTDIR, "this is a file, pass a folder", folder)
     return target, mode
 
 
 def replace_file(path, content):
-    """Write bytes to a file, all of them or nothing.
+    """Write bytes to a file atomically.
 
-    A file that is there keeps its mode, a new one gets that of the umask. What stands behind a
-    symbolic link is written. OSError where there is anything but a file, or no folder.
+    An existing file keeps its mode; a new file gets the mode of the umask. Symbolic links are
+    followed. Raises OSError if the path is not that of a file, or its folder does not exist.
     """
     path, mode = check_writable(path)
     half = path.with_name(f"{_half_name(path)}{secrets.token_hex(8)}.half")
-    first = 0o666 if mode is None else 0o600  # open to nobody else before it has its own
+    first = 0o666 if mode is None else 0o600  # private until it has the mode of the old file
     try:
         with open(half, "xb", opener=lambda name, flags: os.open(name, flags, first)) as file:
             if mode is not None:
@@ -133,10 +135,10 @@ def replace_file(path, content):
             file.flush()
             os.fsync(file.fileno())
         half.replace(path)
-    except OSError as error:  # whose words are of the half
+    except OSError as error:  # its message names the temporary file
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
     finally:
-        with contextlib.suppress(OSError):  # a folder that allows no file, or has none
+        with contextlib.suppress(OSError):  # the temporary file was renamed or never created
             half.unlink()
 
 
@@ -145,30 +147,30 @@ def _half_name(path):
 
 
 def remove_file(path):
-    """Remove a file, and what killed writers of it left behind: halves that are an hour old."""
+    """Remove a file, and temporary files of killed writers that are older than an hour."""
     path.unlink(missing_ok=True)
     for half in path.parent.glob(f"{glob.escape(_half_name(path))}*.half"):
-        with contextlib.suppress(FileNotFoundError):  # its writer is alive
+        with contextlib.suppress(FileNotFoundError):  # a running writer has renamed it
             if time.time() - half.stat().st_mtime > 3600:
                 half.unlink()
 
 
 def with_prefix(prefix, tensors):
-    """The tensors, their names behind a prefix."""
+    """Return the tensors, with a prefix added to their names."""
     return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def without_prefix(prefix, tensors):
-    """Those of the tensors whose names have the prefix, without it."""
+    """Return the tensors whose names have the prefix, without the prefix."""
     found = (name for name in tensors if name.startswith(prefix))
     return {name.removeprefix(prefix): tensors[name] for name in found}
 
 
 def to_plain(name, value, tensors=None):
-    """`value` as JSON has it; what is not a number, word or list becomes a dict with its kind.
+    """Return a value in a form for JSON; types that JSON lacks become a dict with their type.
 
-    A dict `tensors` takes the tensors of it. Raises ValueError, with `name`, for what cannot be
-    stored.
+    Tensors in the value are added to the dict `tensors`. Raises ValueError, which names `name`,
+    for values that cannot be stored.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -193,14 +195,14 @@ def to_plain(name, value, tensors=None):
         tensors[key] = value.detach().cpu()
         return {"tensor": key}
     raise ValueError(
-        f"{name} cannot be stored: it must be of numbers, words, tuples, lists and dicts, or an "
-        f"optimiser of torch.optim, got {value!r}. Set an option to None before saving, or fit "
-        "with labels and names that are numbers or words"
+        f"{name} cannot be stored: it must consist of numbers, strings, tuples, lists and dicts, "
+        f"or be an optimiser of torch.optim, got {value!r}. Set such an option to None before "
+        "saving, or fit with labels and names that are numbers or strings"
     )
 
 
 def from_plain(value, tensors=None):
-    """What to_plain was given."""
+    """Return the value that `to_plain` was given."""
     if isinstance(value, list):
         return [from_plain(item, tensors) for item in value]
     if not isinstance(value, dict):

@@ -1,8 +1,8 @@
 """Fitted estimators in one file: weights as safetensors, all else as JSON. Nothing is executed.
 
-The metadata holds one entry, ``skts``: the number of the format, the estimator (class, parameters,
-fitted attributes, training history, what the optimiser remembers), the versions that wrote it, and
-a digest of all that and of every tensor. Files of format 1 know nothing of the optimiser.
+The metadata has one entry, ``skts``. It contains the number of the format, the estimator (class,
+parameters, fitted attributes, training history, state of the optimiser), the versions that wrote
+it, and a digest of all this and of every tensor. Files of format 1 lack the optimiser's state.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from skts.persistence.files import check_digest, from_plain, read_file, to_plain
 from skts.persistence.formats import READ_ERRORS, check_format, header_of, later_version_named
 
 ENTRY = "skts"
-_REGISTERED: dict[str, type] = {}  # the public estimators of skts that were imported, by name
+_REGISTERED: dict[str, type] = {}  # the imported public estimators of skts, by name
 
 
 class Storable:
-    """What `save` takes and `load` gives back; its classes in skts register themselves by name.
+    """Base of estimators that `save` and `load` support; public classes of skts are registered.
 
-    A class has ``_stored() -> (plain, tensors)`` and ``_restored(plain, tensors, device)``, which
-    gives the fitted estimator back, and a `paper`.
+    Subclasses have a `paper`, ``_stored() -> (plain, tensors)`` and
+    ``_restored(plain, tensors, device)``, which returns the fitted estimator.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -38,15 +38,15 @@ class Storable:
 
 
 def registered(name):
-    """The public estimator of skts of that name, None where there is none or it is not imported."""
+    """Return the imported public estimator of skts with that name, or None."""
     return _REGISTERED.get(name) if isinstance(name, str) else None
 
 
 class Persistent(Storable):
-    """Mixin with `save` and `load`; sktime's estimators have a `save` of their own."""
+    """Mixin with `save` and `load`. Forecasters do not use it, because sktime defines `save`."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted estimator to a file; skts.save says more.
+        """Write the fitted estimator to a file, as skts.save does.
 
         Parameters
         ----------
@@ -56,19 +56,19 @@ class Persistent(Storable):
         Raises
         ------
         TypeError, NotFittedError, ValueError, OSError
-            As skts.save.
+            As in skts.save.
         """
         write_estimator(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str | None = None) -> Self:
-        """Read an estimator of this class from a file; skts.load says more.
+        """Read an estimator of this class from a file, as skts.load does.
 
         Parameters
         ----------
         path : str or path
         device : {"auto", "cpu", "cuda", "cuda:N"}, optional
-            Takes the place of the estimator's `device`.
+            Replaces the `device` of the estimator.
 
         Returns
         -------
@@ -77,22 +77,22 @@ class Persistent(Storable):
         Raises
         ------
         OSError, ValueError
-            As skts.load, and where the file holds an estimator of another class.
+            As in skts.load. Also if the file has an estimator of another class.
         """
         header, tensors = read_entry(path)
         name = class_in(header)
         if registered(name) is None or not issubclass(registered(name), cls):
             raise ValueError(
-                f"{path} must hold a {cls.__name__}, it holds a {name}: read it with skts.load"
+                f"{path} must have a {cls.__name__}, but has a {name}: read it with skts.load"
             )
         return estimator_of(path, header, tensors, device)
 
-    # pickle, joblib and copy ask for __reduce_ex__ and get everything, as ever; skops asks for
-    # __getstate__ and gets what save writes, so that a file of its has no types but known ones
+    # pickle, joblib and copy call __reduce_ex__ and get all attributes as usual. skops calls
+    # __getstate__ and gets the form that save writes, so that its files have only known types.
 
     def __reduce_ex__(self, protocol):
         is_ours = type(self).__getstate__ is Persistent.__getstate__
-        state = super().__getstate__() if is_ours else self.__getstate__()  # a subclass's own
+        state = super().__getstate__() if is_ours else self.__getstate__()  # of a subclass
         return copyreg.__newobj__, (type(self),), state
 
     @torch_defaults()
@@ -109,24 +109,25 @@ class Persistent(Storable):
             super().__setstate__(state)
             return
         header = json.loads(state[ENTRY])
-        if "format" not in header:  # as skts wrote it before it had a format 2
+        if "format" not in header:  # written before format 2 was introduced
             header = header_of(header)
-        check_format("what skops read", header)
+        check_format("the skops file", header)
         weights = {name: torch.as_tensor(array) for name, array in state["weights"].items()}
-        with later_version_named("what skops read", header):
+        with later_version_named("the skops file", header):
             plain = header["estimator"]
             try:
                 for device in _devices(plain):
                     resolve_device(device)
                 device = None
             except ValueError as error:
-                warnings.warn(f"{error} It goes to the CPU.", RuntimeWarning, stacklevel=3)
-                device = "cpu"  # skops.io.load cannot be told another
+                message = f"{error} The estimator is loaded to the CPU."
+                warnings.warn(message, RuntimeWarning, stacklevel=3)
+                device = "cpu"  # skops.io.load has no option for the device
             vars(self).update(vars(self._restored(plain, weights, device)))
 
 
 def _devices(plain):
-    """The option `device` of a stored estimator, or of those that a stored ensemble holds."""
+    """Return the devices of a stored estimator, or of its members, and of those in `init_from`."""
     held = [options for _, options in plain.get("estimators", ())]
     held += [plain["estimator"]] if "estimator" in plain else []
     devices = [options["device"] for options in held or [plain["parameters"]]]
@@ -134,32 +135,32 @@ def _devices(plain):
 
 
 def sources_in(plain):
-    """The stored estimators that a stored one, or a member of it, starts from."""
+    """Return the stored estimators in `init_from` of a stored estimator or its members."""
     return [one["init_from"] for one in (plain, *plain.get("members", ())) if "init_from" in one]
 
 
 @torch_defaults()
 def write_estimator(estimator, path):
-    """What skts.save does."""
+    """Write a fitted estimator, as skts.save does."""
     if not isinstance(estimator, Storable):
         raise TypeError(
             "save takes a fitted classifier, regressor, ensemble or forecaster of skts, got a "
-            f"{type(estimator).__name__}. Of an adapter save its estimator_; a pipeline of "
-            "scikit-learn is for skops, as is a grid search, or save its best_estimator_"
+            f"{type(estimator).__name__}. Of an adapter, save estimator_; of a search, save "
+            "best_estimator_. Use skops for a pipeline of scikit-learn"
         )
     if registered(type(estimator).__name__) is not type(estimator):
         raise TypeError(
-            f"{type(estimator).__name__} of {type(estimator).__module__} is a class of its own, "
-            "which load would not find: save takes the estimators of skts themselves"
+            f"{type(estimator).__name__} of {type(estimator).__module__} is not a class of skts, "
+            "so load would not find it: save takes only estimators of skts"
         )
     plain, tensors = estimator._stored()
-    restored_from(plain, tensors, "cpu")  # what is written can be read
+    restored_from(plain, tensors, "cpu")  # check that it can be read before it is written
     write_file(path, ENTRY, header_of(plain), tensors)
 
 
 @torch_defaults()
 def read_entry(path):
-    """The entry of a file of skts.save, which must have the right form, and the tensors."""
+    """Return the checked header and the tensors of a file that skts.save wrote."""
     header, tensors = read_file(path, ENTRY, "skts.save")
     with read_errors_named(path):
         check_format(path, header)
@@ -168,14 +169,14 @@ def read_entry(path):
 
 
 def class_in(header):
-    """The name of the class of the estimator in a file, None where there is none."""
+    """Return the class name of the estimator in a file, or None if there is none."""
     plain = header.get("estimator")
     return plain.get("class") if isinstance(plain, dict) else None
 
 
 @torch_defaults()
 def estimator_of(path, header, tensors, device):
-    """The estimator that read_entry has read from that path."""
+    """Return the estimator for the result of `read_entry`."""
     with read_errors_named(path), later_version_named(path, header) as is_later:
         estimator = restored_from(header["estimator"], tensors, device)
         if is_later:
@@ -185,17 +186,19 @@ def estimator_of(path, header, tensors, device):
 
 @contextlib.contextmanager
 def read_errors_named(path):
-    """Turn what may come of an entry that save did not write into a ValueError."""
+    """Convert exceptions from an entry that save did not write to a ValueError."""
     try:
         yield
     except READ_ERRORS as error:
-        raise ValueError(f"{path} was not written by skts.save: {error!r} in its entry") from error
+        raise ValueError(
+            f"{path} was not written by skts.save: reading its entry raised {error!r}"
+        ) from error
 
 
 def check_attributes(plain):
-    """Raise ValueError where a stored estimator or a member of it has an attribute not known here.
+    """Raise ValueError if a stored estimator or one of its members has an unknown attribute.
 
-    In a file of this version it is one that the user set.
+    This is only for files of later versions. In a file of this version, the user set it.
     """
     for source in sources_in(plain):
         check_attributes(source)
@@ -213,12 +216,12 @@ def check_attributes(plain):
 
 
 def restored_from(plain, tensors, device):
-    """The estimator, of a class that skts has."""
+    """Return the estimator of a stored form; raise ValueError if skts does not have its class."""
     try:
         cls = registered(plain["class"])
     except (KeyError, TypeError) as error:
         raise ValueError(
-            f"expected an estimator by the name of its class, got {plain!r}"
+            f"expected a dict with the class name of an estimator, got {plain!r}"
         ) from error
     if cls is None:
         raise ValueError(f"this version of skts has no estimator {plain['class']!r} to load")
@@ -226,12 +229,12 @@ def restored_from(plain, tensors, device):
 
 
 def without_frozen(value):
-    """The estimator in a FrozenEstimator of scikit-learn; other values as they are."""
+    """Return the estimator inside a FrozenEstimator of scikit-learn, and other values unchanged."""
     return value.estimator if isinstance(value, FrozenEstimator) else value
 
 
 def plain_parameters(estimator):
-    """The options of an estimator, each as to_plain gives it, but for one to start from."""
+    """Return the options of an estimator in plain form, without an estimator in `init_from`."""
     options = estimator.get_params(deep=False)
     if isinstance(without_frozen(options.get("init_from")), Storable):
         del options["init_from"]
@@ -239,7 +242,7 @@ def plain_parameters(estimator):
 
 
 def with_parameters(cls, parameters, **held):
-    """An unfitted estimator of the class, its options checked; those `held` are estimators."""
+    """Return an unfitted estimator with checked options; `held` are options with estimators."""
     try:
         plain = {name: from_plain(value) for name, value in parameters.items()}
         estimator = cls(**plain, **held)
@@ -253,13 +256,13 @@ def set_fitted(estimator, attributes):
     """Set fitted attributes, which end with an underscore."""
     for name, value in attributes.items():
         if not name.endswith("_") or name.startswith("_") or hasattr(type(estimator), name):
-            raise ValueError(f"{name!r} is no fitted attribute of {type(estimator).__name__}")
+            raise ValueError(f"{name!r} is not a fitted attribute of {type(estimator).__name__}")
         known = from_plain(value)
         check_as_written(name, to_plain(name, known), value)
         setattr(estimator, name, known)
 
 
 def check_as_written(name, plain, stored):
-    """Raise ValueError unless what was read of a file would be written as it stands there."""
+    """Raise ValueError unless a stored value has the form in which save writes it."""
     if json.dumps(plain) != json.dumps(stored):
-        raise ValueError(f"{name} of what is stored must be as save writes it, got {stored!r}")
+        raise ValueError(f"the stored {name} must have the form that save writes, got {stored!r}")

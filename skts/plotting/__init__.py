@@ -1,6 +1,6 @@
-"""Figures of what skts.explain tells, of training and of forecasts.
+"""Figures of explanations, training and forecasts.
 
-Each takes an Axes and returns it. They need matplotlib, which the extra ``plot`` installs.
+Each function takes an Axes and returns it. The extra ``plot`` installs the required matplotlib.
 """
 
 from skts.plotting.embedding import plot_embedding

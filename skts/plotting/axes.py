@@ -1,4 +1,4 @@
-"""The Axes that figures are drawn on."""
+"""The Axes of figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def axes_of(ax: Axes | None) -> Axes:
-    """The given Axes, or new ones."""
+    """Return the given Axes, or new ones."""
     if ax is not None:
         return ax
     with needs("plot", "skts.plotting"):

@@ -1,4 +1,4 @@
-"""A figure of the features of many series."""
+"""Scatter plot of the features of many series."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plot_embedding(
     reducer: Any = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The features of series, in two dimensions, one point for each series.
+    """Draw the features of series in two dimensions, with one point for each series.
 
     Parameters
     ----------
@@ -32,11 +32,12 @@ def plot_embedding(
         With `transform`.
     X : as in `fit`
     y : array-like of shape (n,), optional
-        Colours the points: by label for classifiers, along a scale for regressors.
+        Colours the points: by label for classifiers, on a continuous scale for regressors.
     reducer : estimator with `fit_transform`, optional
-        Makes two columns of the features, as scikit-learn's ``TSNE()`` does. Default: ``PCA(2)``.
+        Reduces the features to two columns, for example scikit-learn's ``TSNE()``. Default:
+        ``PCA(2)``.
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -45,9 +46,9 @@ def plot_embedding(
     Raises
     ------
     TypeError
-        Where the estimator has no `transform`.
+        If the estimator has no `transform`.
     ValueError
-        Where `y` has another length than `X` or missing values, or `reducer` does not give two
+        If `y` has another length than `X` or missing values, or `reducer` does not return two
         columns.
     NotFittedError
         Before `fit`.
@@ -64,8 +65,8 @@ def plot_embedding(
     """
     if not hasattr(estimator, "transform"):
         raise TypeError(
-            f"expected an estimator with transform, got a {type(estimator).__name__}; an ensemble "
-            "has it where all its members do"
+            f"expected an estimator with transform, got a {type(estimator).__name__}. An ensemble "
+            "has transform only if all its members have it"
         )
     features = estimator.transform(X)
     points, name = _in_two_dimensions(features, reducer)
@@ -77,8 +78,8 @@ def plot_embedding(
         check_consistent_length(points, y)
         if pd.isna(y).any():
             raise ValueError(
-                f"y must have a value for each series, got {pd.isna(y).sum()} without: leave out "
-                "these series, or y"
+                f"y must have no missing values, got {pd.isna(y).sum()}: drop these series, or "
+                "pass no y"
             )
         _scatter(ax, points, y, by_label=is_classifier(estimator))
     ax.set(xlabel=f"{name} 1", ylabel=f"{name} 2")
@@ -86,20 +87,20 @@ def plot_embedding(
 
 
 def _in_two_dimensions(features, reducer):
-    """The points (n, 2), and what their coordinates are called."""
+    """Return the points (n, 2) and the name of their axes."""
     if reducer is None:
-        from sklearn.decomposition import PCA  # not needed by the other figures
+        from sklearn.decomposition import PCA  # imported here because other figures do not need it
 
         if min(features.shape) < 2:
             raise ValueError(
                 "PCA needs at least 2 series and 2 features, got features of shape "
-                f"{features.shape}: give a reducer of your own"
+                f"{features.shape}: pass another reducer"
             )
         return PCA(2, random_state=0).fit_transform(features), "principal component"
     points = np.asarray(reducer.fit_transform(features))
     if points.shape != (len(features), 2):
         raise ValueError(
-            f"reducer must give 2 columns for {len(features)} series, got an array of shape "
+            f"reducer must return 2 columns for {len(features)} series, got an array of shape "
             f"{points.shape}: set its n_components=2"
         )
     return points, "dimension"

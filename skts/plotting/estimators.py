@@ -1,4 +1,4 @@
-"""Figures of a whole estimator: attention, channels, training, confusion."""
+"""Figures of an estimator: attention, channel importance, learning curves, confusion matrix."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 def plot_channel_importance(
     importance: Bunch, *, names: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Axes:
-    """How much each channel matters, with the spread over the repeats.
+    """Draw the importance of each channel, with the spread over the repeats.
 
     Parameters
     ----------
     importance : Bunch
-        As skts.explain.channel_importance gives it, for one score.
+        Result of skts.explain.channel_importance for one score.
     names : list of str, optional
-        Of the channels; default: their numbers.
+        Names of the channels. Default: their numbers.
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def plot_channel_importance(
     Raises
     ------
     ValueError
-        Where there are several scores, or not as many names as channels.
+        If there are several scores, or not as many names as channels.
 
     Examples
     --------
@@ -59,12 +59,14 @@ def plot_channel_importance(
     """
     if "importances" not in importance:
         raise ValueError(
-            f"importance must be of one score, got several: take one of {[*importance]}"
+            f"importance must have one score, got several: pass one of {[*importance]}"
         )
     n_channels, n_repeats = importance.importances.shape
     names = list(map(str, range(n_channels))) if names is None else list(names)
     if len(names) != n_channels:
-        raise ValueError(f"names must have one for each of {n_channels} channels, got {names}")
+        raise ValueError(
+            f"names must have one entry for each of {n_channels} channels, got {names}"
+        )
     ax, places = axes_of(ax), np.arange(n_channels)
     ax.barh(places, importance.importances_mean, color="#56b4e9", label="mean")
     ax.errorbar(
@@ -92,19 +94,19 @@ def plot_attention(
     head: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """The attention weights of one head, averaged over series.
+    """Draw the attention weights of one head, averaged over series.
 
-    The axes are the time points at which the steps stand, which skts.explain.attention_times gives,
-    or the channels where those are the steps.
+    The axes are the time points of the steps (skts.explain.attention_times), or the channels if
+    the steps are channels.
 
     Parameters
     ----------
     estimator : as for skts.explain.attention_weights
     X : as in `fit`
-        One series or more; those of a class give the class's average.
+        One or more series. Pass the series of a class to average over the class.
     layer, head : int, default=0
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def plot_attention(
     Raises
     ------
     ValueError, TypeError, NotFittedError
-        As skts.explain.attention_weights, and where there is no such head.
+        As in skts.explain.attention_weights, and if the head does not exist.
 
     Examples
     --------
@@ -127,7 +129,9 @@ def plot_attention(
     """
     weights = average_attention(estimator, X, layer)
     if not integer(0, len(weights) - 1).accepts(head):
-        raise ValueError(f"head must be one of {len(weights)}, counted from 0, got {head}")
+        raise ValueError(
+            f"head must be one of the {len(weights)} heads, counted from 0, got {head}"
+        )
     times, step = attention_times(estimator, X, layer), "time point"
     if times is None:
         times, step = np.arange(weights.shape[1]), "channel"
@@ -138,19 +142,19 @@ def plot_attention(
         weights[head], cmap="cividis", vmin=0, aspect="auto", extent=(start, end, end, start)
     )
     ax.figure.colorbar(image, ax=ax, label="weight")
-    ax.set(xlabel=f"{step} that is looked at", ylabel=step)
+    ax.set(xlabel=f"attended {step}", ylabel=step)
     return ax
 
 
 def plot_learning_curves(estimator: Any, *, ax: Axes | None = None) -> Axes:
-    """Training loss by epoch, and the validation loss where there is one.
+    """Draw the training loss by epoch, and the validation loss if there is one.
 
     Parameters
     ----------
     estimator : fitted classifier, regressor or forecaster of skts
         With ``history_``.
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -159,7 +163,7 @@ def plot_learning_curves(estimator: Any, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     TypeError
-        Where it has no history.
+        If the estimator has no history.
 
     Examples
     --------
@@ -173,11 +177,12 @@ def plot_learning_curves(estimator: Any, *, ax: Axes | None = None) -> Axes:
     """
     if not hasattr(estimator, "history_"):
         raise TypeError(
-            f"expected a fitted estimator with a history_, got this {type(estimator).__name__}: "
-            "fit it, or of an ensemble take one of its estimators_; HydraMiniRocket has no epochs"
+            f"expected a fitted estimator with history_, got this {type(estimator).__name__}. Call "
+            "fit; of an ensemble, pass one of estimators_. Ridge estimators such as "
+            "HydraMiniRocketClassifier have no epochs"
         )
     history, ax = estimator.history_frame(), axes_of(ax)
-    # a line of one point is not seen
+    # a line of one point is invisible
     look: dict[str, Any] = {"marker": "o" if len(history) == 1 else None}
     ax.plot(history["train_loss"], color="#0072b2", label="training", **look)
     if "valid_loss" in history:
@@ -190,7 +195,7 @@ def plot_learning_curves(estimator: Any, *, ax: Axes | None = None) -> Axes:
 def plot_confusion_matrix(
     estimator: Any, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None
 ) -> Axes:
-    """How often each class is taken for each other one.
+    """Draw how often each class is predicted for each true class.
 
     Parameters
     ----------
@@ -198,7 +203,7 @@ def plot_confusion_matrix(
     X : as in `fit`
     y : array-like of shape (n,)
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -207,7 +212,7 @@ def plot_confusion_matrix(
     Raises
     ------
     NotFittedError, ValueError, TypeError
-        As the estimator's `predict`.
+        As in `predict` of the estimator.
 
     Examples
     --------

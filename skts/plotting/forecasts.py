@@ -1,4 +1,4 @@
-"""Forecasts beside what was known and what came."""
+"""Figures of forecasts with past and actual values."""
 
 from __future__ import annotations
 
@@ -32,42 +32,42 @@ def plot_forecast(
 ) -> Axes:
     """Draw a forecast with its prediction intervals, past values and actual values.
 
-    All are pandas objects, as any forecaster of sktime takes and gives them. One series of a panel
-    or hierarchy is drawn, and one column. To compare forecasts, draw each on the same Axes with a
-    label and a colour of its own. The legend has each label once.
+    All arguments are pandas objects, as in any forecaster of sktime. The figure shows one series of
+    a panel or hierarchy, and one column. To compare forecasts, draw them on the same Axes, each
+    with its own label and colour. The legend has each label once.
 
     Parameters
     ----------
     forecast : Series or DataFrame
-        As `predict` gives it.
+        Result of `predict`.
     history, truth : Series or DataFrame, optional
         Past values, and the actual values of the forecast period.
     interval : DataFrame, optional
-        As `predict_interval` gives it, of one coverage or several.
+        Result of `predict_interval` for one or several coverages.
     series : label or tuple of labels, optional
-        The series of a panel to draw: its label in the index levels before the time. Needed where
-        there are several.
+        Series of a panel to draw: its label in the index levels before the time. Required if there
+        are several series.
     column : label, optional
-        Which column; needed where there are several.
+        Column to draw. Required if there are several columns.
     label : str, default="forecast"
-        Names the forecast in the legend.
+        Label of the forecast in the legend.
     color : str, default="#0072b2"
-        Of the forecast and its intervals.
+        Colour of the forecast and its intervals.
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
     matplotlib Axes
         Periods are drawn at their start. Infinite limits of an interval are not drawn; the legend
-        says at how many time points.
+        states the number of their time points.
 
     Raises
     ------
     TypeError
-        Where one of them is no Series or DataFrame, or `interval` is not of that form.
+        If an argument is not a Series or DataFrame, or `interval` does not have this form.
     ValueError
-        Where there is no such series or column, or time points are of different kinds.
+        If the series or column does not exist, or time points have different types.
 
     Examples
     --------
@@ -87,13 +87,13 @@ def plot_forecast(
     ax = axes_of(ax)
     for what, style in (("history", "-"), ("truth", "--")):
         if what in values:
-            # a line of one point is not seen
+            # a line of one point is invisible
             marker = "o" if len(values[what]) == 1 else None
             look = {"linestyle": style, "linewidth": 1, "marker": marker}
             _draw_line(ax, values[what], color="black", label=what, **look)
     _draw_line(ax, values["forecast"], marker="o", markersize=3, color=color, label=label)
     for place, (coverage, of_one) in enumerate(limits.items()):
-        alpha = 0.2 + 0.3 * place / len(limits)  # within the wider ones
+        alpha = 0.2 + 0.3 * place / len(limits)  # darker than the wider intervals
         text = f"{label}, interval of {100 * coverage:g} %"
         _draw_interval(ax, of_one, color=color, alpha=alpha, label=text)
     _label(ax, values["forecast"], name)
@@ -101,8 +101,8 @@ def plot_forecast(
 
 
 def _of_one_series(given, series):
-    """The name of the series that is drawn, () where there is one alone, and its frames."""
-    from skts.forecasting.time_points import is_same_kind  # sktime takes a second
+    """Return the name of the series to draw, () for a single series, and its frames."""
+    from skts.forecasting.time_points import is_same_kind  # the import of sktime takes a second
 
     key = series if isinstance(series, tuple) else (series,)
     found = {}
@@ -111,19 +111,19 @@ def _of_one_series(given, series):
             continue
         if not isinstance(data, pd.Series | pd.DataFrame):
             raise TypeError(
-                f"{what} must be a Series or DataFrame of pandas, got a {type(data).__name__}: an "
-                "array has no time points; sktime.datatypes.convert_to makes a panel a "
-                "'pd-multiindex'"
+                f"{what} must be a Series or DataFrame of pandas, got a {type(data).__name__}. "
+                "Arrays have no time points. Convert a panel with "
+                "sktime.datatypes.convert_to(panel, 'pd-multiindex')"
             )
         frames = frames_of(data.to_frame() if isinstance(data, pd.Series) else data)
         if series is None and what == "forecast" and len(frames) == 1:
             (key,) = frames
         if what != "forecast" and frames.keys() == {()}:
-            frames = {key: frames[()]}  # it has no name that could be another one
+            frames = {key: frames[()]}  # a single series has no name to compare
         if key not in frames:
             names = [name[0] if len(name) == 1 else name for name in frames if name]
             known = f"one of {reprlib.repr(names)}" if names else "None for a single series"
-            raise ValueError(f"series must be {known}, as {what} has it, got {series!r}")
+            raise ValueError(f"series must be {known}, as in {what}, got {series!r}")
         found[what] = frames[key]
         index, of_forecast = found[what].index, found["forecast"].index
         if not is_same_kind(index, of_forecast):
@@ -135,17 +135,19 @@ def _of_one_series(given, series):
 
 
 def _of_one_column(what, frame, column):
-    """The Series of that column, None for the only one."""
+    """Return a column as a Series; None is the only column."""
     columns = frame.columns
     if column is None and len(columns) == 1:
         return frame.iloc[:, 0]
     if column not in columns:
-        raise ValueError(f"column must be one of {list(columns)}, those of {what}, got {column!r}")
+        raise ValueError(
+            f"column must be one of the columns of {what}, {list(columns)}, got {column!r}"
+        )
     return frame[column]
 
 
 def _limits(interval, column):
-    """For each coverage the frame of its lower and upper limits, the widest first."""
+    """Return the frame of lower and upper limits for each coverage, widest first."""
     if interval is None:
         return {}
     if interval.columns.nlevels != 3:
@@ -157,7 +159,9 @@ def _limits(interval, column):
     if column is None and len(variables) == 1:
         (column,) = variables
     if column not in variables:
-        raise ValueError(f"column must be one of {variables}, those of interval, got {column!r}")
+        raise ValueError(
+            f"column must be one of the columns of interval, {variables}, got {column!r}"
+        )
     coverages = sorted(interval[column].columns.unique(0), reverse=True)
     return {coverage: interval[column][coverage] for coverage in coverages}
 
@@ -167,7 +171,7 @@ def _times(index):
 
 
 def _once(ax, label):
-    """The label, None where the legend has it already."""
+    """Return the label, or None if the legend already has it."""
     return None if label in ax.get_legend_handles_labels()[1] else label
 
 
@@ -181,7 +185,7 @@ def _draw_interval(ax, limits, *, label, **look):
     if not is_finite.all():
         label += f", infinite at {(~is_finite).sum()} of {len(limits)} time points"
     times, look = _times(limits.index), look | {"label": _once(ax, label)}
-    if len(limits) == 1:  # an area without width is not seen
+    if len(limits) == 1:  # an area without width is invisible
         ax.vlines(times[is_finite], lower[is_finite], upper[is_finite], linewidth=6, **look)
     else:
         ax.fill_between(times, lower, upper, where=is_finite, linewidth=0, **look)

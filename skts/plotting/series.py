@@ -1,4 +1,4 @@
-"""One series, with what a network makes of it."""
+"""Figures of one series with its explanation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plot_class_activation(
     channel: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """One series as a line, coloured by its class activation map.
+    """Draw a series as a line, coloured by its class activation map.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def plot_class_activation(
     x : array-like of shape (T,) or (C, T)
         One series.
     label : label, optional
-        For which class; default: the predicted one.
+        Class to explain. Default: the predicted class.
     channel : int, default=0
-        Which channel is drawn; the map is the same for all.
+        Channel to draw. The map is the same for all channels.
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def plot_class_activation(
     Raises
     ------
     ValueError, TypeError, NotFittedError
-        As skts.explain.class_activation_maps, and where `x` is not one series.
+        As in skts.explain.class_activation_maps, and if `x` is not one series.
 
     Examples
     --------
@@ -79,24 +79,24 @@ def plot_relevance(
     label: str = "relevance",
     ax: Axes | None = None,
 ) -> Axes:
-    """One series as a line, coloured by numbers of its time points.
+    """Draw a series as a line, coloured by a number for each time point.
 
-    The colours are symmetric about 0. Where each channel has numbers of its own, they reach as far
-    as the largest of all channels, so that pictures of several channels can be compared.
+    The colours are symmetric about 0. If each channel has its own numbers, the colour scale covers
+    the largest number of all channels, so that figures of several channels can be compared.
 
     Parameters
     ----------
     x : array-like of shape (T,) or (C, T)
         One series.
     relevance : array-like of shape (T,) or (C, T)
-        For all channels, such as one of skts.explain.class_activation_maps, or of each one, such as
-        one of skts.explain.integrated_gradients.
+        Numbers for all channels, such as a class activation map, or for each channel, such as
+        integrated gradients.
     channel : int, default=0
-        Which channel is drawn.
+        Channel to draw.
     label : str, default="relevance"
-        What the numbers are.
+        Label of the colour bar.
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def plot_relevance(
     Raises
     ------
     ValueError
-        Where `x` is not one series, `relevance` is not of its shape, or there is no such channel.
+        If `x` is not one series, `relevance` has another shape, or the channel does not exist.
 
     Examples
     --------
@@ -126,13 +126,13 @@ def plot_relevance(
     if relevance.shape not in (x.shape, x.shape[1:]):
         raise ValueError(
             f"relevance must have the shape of x, {x.shape}, or {x.shape[1:]}, got "
-            f"{relevance.shape}: of many series take one of each, X[0] and relevance[0]"
+            f"{relevance.shape}. Of many series, pass X[0] and relevance[0]"
         )
     of_channel = relevance if relevance.ndim == 1 else relevance[channel]
     ax = axes_of(ax)
     times, values = np.arange(x.shape[1]), x[channel]
     middles = (times[1:] + times[:-1]) / 2
-    # a piece for each time point, from half way before it to half way after it
+    # the line of each time point ends half way to its neighbours
     knots = np.sort(np.concatenate([times, middles]))
     points = np.column_stack([knots, np.interp(knots, times, values)])
     pieces = np.stack([points[:-1], points[1:]], axis=1)
@@ -140,7 +140,7 @@ def plot_relevance(
     norm = CenteredNorm(halfrange=np.abs(relevance).max())
     line = LineCollection(list(pieces), cmap="PuOr_r", norm=norm, linewidth=3)
     line.set(array=of_channel[nearest], capstyle="round")
-    ax.plot(times, values, color="black", linewidth=4.2, zorder=1)  # the middle of the map is white
+    ax.plot(times, values, color="black", linewidth=4.2, zorder=1)  # the colour map is white at 0
     ax.add_collection(line)
     ax.autoscale()
     ax.figure.colorbar(line, ax=ax, label=label)
@@ -157,9 +157,9 @@ def plot_filter(
     channel: int = 0,
     ax: Axes | None = None,
 ) -> Axes:
-    """One series, and what one filter of a convolution makes of it.
+    """Draw a series and the output of one filter of a convolution.
 
-    Each output is drawn at its time point, which skts.explain.filter_times gives.
+    Each output is drawn at its time point (skts.explain.filter_times).
 
     Parameters
     ----------
@@ -167,11 +167,11 @@ def plot_filter(
     x : array-like of shape (T,) or (C, T)
         One series.
     index, block : int, default=0
-        Which filter of which convolution.
+        Index of the filter, and of its convolution.
     channel : int, default=0
-        Which channel is drawn beside it.
+        Channel of the series to draw.
     ax : matplotlib Axes, optional
-        Default: a new one.
+        Default: new Axes.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def plot_filter(
     Raises
     ------
     ValueError, TypeError, NotFittedError
-        As skts.explain.filter_outputs, and where there is no such filter.
+        As in skts.explain.filter_outputs, and if the filter does not exist.
 
     Examples
     --------
@@ -195,11 +195,13 @@ def plot_filter(
     x = _series_of(estimator, x, channel)
     (outputs,) = filter_outputs(estimator, x[None], block)
     if not integer(0, len(outputs) - 1).accepts(index):
-        raise ValueError(f"index must be of one of {len(outputs)} filters, got {index}")
+        raise ValueError(
+            f"index must be one of the {len(outputs)} filters, counted from 0, got {index}"
+        )
     ax = axes_of(ax)
     ax.plot(x[channel], color="grey", linestyle="--", label="series")
     times = filter_times(estimator, x[None], block)
-    marker = "o" if len(times) == 1 else None  # a line of one point is not seen
+    marker = "o" if len(times) == 1 else None  # a line of one point is invisible
     ax.plot(times, outputs[index], color="#0072b2", label="filter's output", marker=marker)
     ax.set(xlabel="time point", ylabel="value", title=f"block {block}, filter {index}")
     ax.legend()
@@ -207,25 +209,27 @@ def plot_filter(
 
 
 def _series_of(estimator, x, channel):
-    """One series (C, T) with the channels of a fitted estimator."""
+    """Return one series (C, T), with the channels of a fitted estimator."""
     check_single(estimator)
     x, n_channels = _one_series(x, channel), estimator.n_channels_in_
     if len(x) != n_channels:
         raise ValueError(
             f"x must be one series with the {n_channels} channel(s) of the training series, got "
-            f"shape {x.shape}: take X[0] where it is many series"
-            + (", x.T where it is (T, C)" if x.shape[1] == n_channels else "")
+            f"shape {x.shape}: pass X[0] if it is many series"
+            + (", or x.T if it is (T, C)" if x.shape[1] == n_channels else "")
         )
     return x
 
 
 def _one_series(x, channel):
-    """What may come as one series, as an array (C, T)."""
+    """Return one series in any format as an array (C, T)."""
     try:
         ((x,), _) = read(BaseEstimator(), [x], reset=True)
     except (TypeError, ValueError) as error:
         got = f"shape {x.shape}" if hasattr(x, "shape") else f"a {type(x).__name__}"
-        raise ValueError(f"x must be one series, (T,) or (C, T), got {got}: take X[0]") from error
+        raise ValueError(f"x must be one series, (T,) or (C, T), got {got}: pass X[0]") from error
     if not integer(0, len(x) - 1).accepts(channel):
-        raise ValueError(f"channel must be one of {len(x)}, counted from 0, got {channel}")
+        raise ValueError(
+            f"channel must be one of the {len(x)} channels, counted from 0, got {channel}"
+        )
     return x

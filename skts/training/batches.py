@@ -12,23 +12,23 @@ from skts.device import CPU
 
 
 class SeriesDataset(Dataset):
-    """Series with what belongs to each, as tensors that are indexed by whole batches.
+    """Series, lengths, targets and weights as tensors, indexed by the rows of a batch.
 
     Parameters
     ----------
     X : array of shape (n, C, T)
     y : array of shape (n,), optional
     lengths : int array of shape (n,), optional
-        Valid time points of each series, only where they differ.
+        Number of valid time points of each series, if they differ.
     sample_weight : array of shape (n,), optional
     device : torch.device or str, default=CPU
-        Where the tensors lie.
+        Device of the tensors.
     memory_limit : int, optional
-        If `X` has more bytes, it stays where it is and is read from batch by batch. By default
-        that is a third of what a CUDA device has free and, of a file that is mapped into memory, an
-        eighth of the memory of this machine.
+        If `X` has more bytes, it stays in place and is read batch by batch. The default is a third
+        of the free memory of a CUDA device. For a file that is mapped into memory, it is at most
+        an eighth of the machine's memory.
     rows : int array of shape (n,) or slice, optional
-        The rows of `X` that are meant; the other arrays have those alone.
+        Rows of `X` in the data set. The other arrays have only these rows.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SeriesDataset(Dataset):
             "sample_weight": sample_weight,
         }
         self.inputs = {name: self._placed(a) for name, a in inputs.items() if a is not None}
-        # skorch expects a target with every batch: where there is none, a zero for each series
+        # skorch expects a target with every batch: without `y`, it is 0 for each series
         self.y = self._placed(np.zeros(len(self.rows)) if y is None else y)
 
     def _placed(self, array):
@@ -66,7 +66,7 @@ class SeriesDataset(Dataset):
     def __getitem__(self, rows):
         inputs = {name: tensor[rows] for name, tensor in self.inputs.items()}
         if self.streamed is not None:
-            # an index of one row as a tensor would be taken for a number
+            # NumPy treats a tensor with one element as a scalar index
             rows = rows if isinstance(rows, slice) else rows.numpy()
             inputs["x"] = torch.as_tensor(np.array(self.streamed[self.rows[rows]]))
         return inputs, self.y[rows]
@@ -77,14 +77,14 @@ def _must_stream(X, device, memory_limit):
         limits = [_memory_of_machine() // 8] if _is_mapped(X) else []
         if device.type == "cuda":
             kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-            # the steps need as much again, and the graph of a step has memory of its own
+            # training steps need additional memory, and a CUDA graph has its own
             limits.append((torch.cuda.mem_get_info(device)[0] + kept) // 3)
         memory_limit = min(limits, default=X.nbytes)
     return X.nbytes > memory_limit
 
 
 def _memory_of_machine():
-    """Its bytes; 0 on Windows, which does not tell."""
+    """Return the bytes of memory of this machine; 0 on Windows, where it is unknown."""
     names = "SC_PHYS_PAGES", "SC_PAGE_SIZE"
     return math.prod(map(os.sysconf, names)) if hasattr(os, "sysconf") else 0
 
@@ -98,10 +98,10 @@ def _is_mapped(array):
 
 
 class BatchRows:
-    """The rows of each batch of an epoch, anew at every epoch.
+    """The rows of each batch, in a new order for every epoch if `shuffle` is set.
 
-    A last batch of one series is merged into its neighbour: batch statistics of one series tell
-    nothing.
+    A last batch of one series is merged with the batch before, because batch normalisation needs
+    several series.
     """
 
     def __init__(self, n, batch_size, *, shuffle, device=CPU):
@@ -123,9 +123,9 @@ class BatchRows:
 
 
 class Batches:
-    """Iterates over a :class:`SeriesDataset` in batches, anew at every epoch.
+    """Iterates over a :class:`SeriesDataset` in batches, once per epoch.
 
-    Series that stream come through torch's DataLoader.
+    Streamed series are loaded by torch's DataLoader.
     """
 
     def __init__(self, dataset, batch_size, shuffle=False):
@@ -141,7 +141,7 @@ class Batches:
                 batch_size=None,  # the sampler gives whole batches
                 sampler=self.rows,
                 pin_memory=dataset.device.type == "cuda",
-                generator=torch.Generator(),  # the loader's own; the global one is the training's
+                generator=torch.Generator(),  # so that the loader does not draw from the global one
             )
 
     def __len__(self):

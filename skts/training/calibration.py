@@ -1,18 +1,18 @@
-"""How far predictions of numbers are to be trusted, from held-out series."""
+"""Calibration of regressors on held-out series: shrinkage and range of predictions."""
 
 import numpy as np
 from sklearn.model_selection import KFold
 
-#: Held-out series that are enough.
+#: No more folds are trained once this number of series has been held out.
 ENOUGH_HELD_OUT = 100
-#: How far predictions may go beyond the range of the targets, as a part of it.
+#: Margin of predictions on each side of the range of the targets, as a fraction of the range.
 RANGE_MARGIN = 0.1
 
 
 def held_out_folds(n, n_folds, seed):
-    """Pairs of rows to train on and rows held out; none where there are fewer than four series.
+    """Yield pairs of training rows and held-out rows; none for fewer than four series.
 
-    Of `n_folds` as many as hold `ENOUGH_HELD_OUT` series together.
+    The function stops once at least `ENOUGH_HELD_OUT` series have been held out.
     """
     n_folds = min(n_folds, n // 2)
     if n_folds < 2:
@@ -26,10 +26,11 @@ def held_out_folds(n, n_folds, seed):
 
 
 def shrinkage_of(predictions, target, weight):
-    """What predictions should be multiplied with, from 0 to 1.
+    """Return the factor for predictions, from 0 to 1.
 
-    This is the slope of the targets on the predictions, through 0, less what its standard error
-    asks for: the positive-part estimator of James and Stein (1961). The targets have mean 0.
+    The factor is the slope of a regression of the targets on the predictions, through 0. It is
+    reduced according to its standard error, as in the positive-part estimator of James and Stein
+    (1961). The targets have mean 0.
     """
     weight = weight / weight.mean()
     spread = (weight * predictions**2).sum()
@@ -41,7 +42,7 @@ def shrinkage_of(predictions, target, weight):
 
 
 def range_with_margin(target):
-    """The least and the largest prediction that targets of this range allow."""
+    """Return the smallest and the largest prediction for targets of this range."""
     low, high = float(target.min()), float(target.max())
     margin = RANGE_MARGIN * (high - low)
     return low - margin, high + margin

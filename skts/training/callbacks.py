@@ -1,4 +1,4 @@
-"""Callbacks of the skorch nets: what the training options mean from epoch to epoch."""
+"""Callbacks of the skorch nets, which implement the training options."""
 
 import copy
 import math
@@ -14,22 +14,22 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm import TqdmWarning
 
 with warnings.catch_warnings():
-    # in a notebook without ipywidgets the bar is text, and there is nothing to warn of
+    # without ipywidgets, the bar in a notebook is text, which needs no warning
     warnings.simplefilter("ignore", TqdmWarning)
     from tqdm.auto import tqdm
 
 LOSSES = ("train_loss", "valid_loss")
 
-#: Part of the held-out loss that a cycle must gain for another one to be worth its time.
+#: Least relative decrease of the held-out loss in a cycle for another cycle to follow.
 LEAST_GAIN = 0.02
 
-#: What skorch takes as a callback: an instance, a class or a named pair.
+#: Callbacks that skorch accepts: an instance, a class or a (name, callback) pair.
 CallbackOrClass = Callback | type[Callback]
 Callbacks = Sequence[CallbackOrClass | tuple[str, CallbackOrClass]]
 
 
 def is_callback(item):
-    """Whether skorch would take `item` as a callback: an instance, a class or a named pair."""
+    """Return whether skorch accepts `item`: an instance, a class or a (name, callback) pair."""
     named = isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)
     callback = item[1] if named else item
     return isinstance(callback, Callback) or (
@@ -38,16 +38,16 @@ def is_callback(item):
 
 
 def overrides(callback, *hooks):
-    """Whether a callback has one of the hooks, of its class or its own."""
+    """Return whether a callback overrides one of the hooks, in its class or on the instance."""
     methods = ((getattr(callback, hook), getattr(Callback, hook)) for hook in hooks)
     return any(getattr(own, "__func__", own) is not skorchs for own, skorchs in methods)
 
 
 class DivergenceCheck(Callback):
-    """Ends training with a ValueError once the loss is no number any more."""
+    """Raises ValueError when a loss is not finite."""
 
     def __init__(self, or_else=""):
-        self.or_else = or_else  # what helps besides a lower learning rate
+        self.or_else = or_else  # remedy besides a lower learning rate
 
     def on_epoch_end(self, net, **kwargs):
         last = net.history[-1]
@@ -60,7 +60,7 @@ class DivergenceCheck(Callback):
 
 
 class BestWeights(Callback):
-    """Keeps the weights of the lowest `monitor` and puts them back when training ends."""
+    """Keeps the weights with the lowest `monitor`, and restores them when training ends."""
 
     def __init__(self, monitor):
         self.monitor = monitor
@@ -75,15 +75,16 @@ class BestWeights(Callback):
             self.loss_, self.weights_ = loss, copy.deepcopy(net.module_.state_dict())
 
     def on_train_end(self, net, **kwargs):
-        if self.weights_ is not None:  # where training ended within its first epoch there is none
+        if self.weights_ is not None:  # None if training ended within its first epoch
             net.module_.load_state_dict(self.weights_)
 
 
 class OneCycle(Callback):
-    """One-cycle learning rate, `net.lr` at its highest, over each of some numbers of epochs.
+    """One-cycle learning rate with the maximum `net.lr`, in one cycle or several.
 
-    Up from lr / 25 over the first 30 % of the steps of a cycle, then down to lr / 250,000, along
-    cosines (Smith, 2018, in the form of fast.ai). Fewer than four steps are taken at `net.lr`.
+    The learning rate rises from lr / 25 over the first 30 % of the steps of a cycle, then falls to
+    lr / 250,000, along cosines (Smith, 2018, in the form of fast.ai). In cycles of fewer than four
+    steps, it is `net.lr`.
     """
 
     def __init__(self, first_cycle=None):
@@ -113,15 +114,15 @@ class OneCycle(Callback):
 
 
 def cycle_lengths(n_epochs, first):
-    """Epochs of cycles each twice as long as the one before; the last one takes what is left."""
+    """Return the epochs of each cycle: each is twice the one before, and the last has the rest."""
     if first is None or n_epochs < 3 * first:  # no room for a second cycle
         return [n_epochs]
     return [first, *cycle_lengths(n_epochs - first, 2 * first)]
 
 
 def one_cycle(step, n_steps):
-    """The learning rate of a step, as a part of the highest."""
-    if n_steps < 4:  # no room for a cycle: its first and last steps are next to nothing
+    """Return the learning rate of a step, as a fraction of the highest."""
+    if n_steps < 4:  # too short for a cycle, whose first and last learning rates are very low
         return 1.0
     peak, last = 0.3 * n_steps - 1, n_steps - 1
     if step < peak:
@@ -132,10 +133,10 @@ def one_cycle(step, n_steps):
 
 
 class Progress(Callback):
-    """A bar: epochs done of those up to the end of the cycle, loss, remaining time.
+    """A progress bar with the epochs of the current cycle, the loss and the remaining time.
 
-    It ends full, unless training failed, and is followed by why training ended ahead of time. It is
-    a widget in a notebook that has ipywidgets, else text on stderr.
+    The bar ends full unless training failed. If training stopped early, the reason follows. The
+    bar is a widget in notebooks with ipywidgets, and text on stderr otherwise.
     """
 
     def __init__(self, label):
@@ -149,7 +150,7 @@ class Progress(Callback):
         total = net.max_epochs
         for _, callback in net.callbacks_:
             if isinstance(callback, OneCycle):
-                total -= sum(callback.cycles_[1:])  # which may not be needed
+                total -= sum(callback.cycles_[1:])  # later cycles may not be needed
         if self.bar_ is None:
             self.bar_ = tqdm(
                 total=total,
@@ -176,7 +177,7 @@ class Progress(Callback):
             print(net.stopped_, file=stream)
 
     def close(self):
-        """Leave the bar as it is."""
+        """Close the bar in its present state."""
         if self.bar_ is not None:
             self.bar_.close()
             self.bar_ = None
@@ -185,23 +186,23 @@ class Progress(Callback):
         if total == self.bar_.total:
             return
         self.bar_.total = total
-        if "container" in vars(self.bar_):  # in a notebook, where tqdm sets this at the start alone
+        if "container" in vars(self.bar_):  # in a notebook, tqdm sets the maximum only at the start
             self.bar_.container.children[1].max = total
         self.bar_.refresh()
 
 
 class Plateau(LRScheduler):
-    """The package's own scheduler, which is told from one of the user's."""
+    """The scheduler of skts; its class distinguishes it from a scheduler of the user."""
 
 
 def plateau(options, monitor):
-    """Reduces the learning rate as the plateau options of `options` say."""
+    """Return the scheduler for the plateau options of `options`."""
     return Plateau(
         policy=ReduceLROnPlateau,
         event_name=None,  # the net records the learning rate
         monitor=monitor,
         factor=options.plateau_factor,
-        patience=options.plateau_patience - 1,  # torch cuts an epoch later than Keras
+        patience=options.plateau_patience - 1,  # torch reduces one epoch later than Keras
         min_lr=options.min_lr,
         threshold=1e-4,
         threshold_mode="abs",
@@ -209,7 +210,7 @@ def plateau(options, monitor):
 
 
 class TargetLoss(Callback):
-    """Ends training with the first cycle of a OneCycle after which training loss is at `target`."""
+    """Ends training after the first cycle whose last training loss is at most `target`."""
 
     def __init__(self, target):
         self.target = target
@@ -217,23 +218,24 @@ class TargetLoss(Callback):
     def on_epoch_end(self, net, **kwargs):
         (schedule,) = (c for _, c in net.callbacks_ if isinstance(c, OneCycle))
         loss = net.history[-1, "train_loss"]
-        if schedule.step_ == 0 and loss <= self.target:
-            # what skorch's own early stopping does
+        is_last = len(net.history) == net.max_epochs
+        if schedule.step_ == 0 and loss <= self.target and not is_last:
+            # skorch's own early stopping raises this too
             raise KeyboardInterrupt(f"training loss {loss:.3g} <= {self.target:g}")
 
 
 class NoGain(Callback):
-    """Ends training with the first cycle of a OneCycle that gains little on held-out series.
+    """Ends training after the first cycle that lowers the held-out loss by less than `LEAST_GAIN`.
 
-    Little is less than `LEAST_GAIN` of the loss after the cycle before; ahead of the first cycle,
-    of the loss of predicting 0, the mean of standardised targets.
+    The decrease is relative to the loss after the cycle before. For the first cycle, it is relative
+    to the loss of the constant prediction 0, the mean of the standardised targets.
     """
 
     def __init__(self, loss_of_zero):
         self.loss_of_zero = loss_of_zero
 
     def on_train_begin(self, net, **kwargs):
-        self.ended_after_ = None  # epochs, where it ended training
+        self.ended_after_ = None  # number of epochs after which this callback ended training
         (schedule,) = (c for _, c in net.callbacks_ if isinstance(c, OneCycle))
         lengths = cycle_lengths(net.max_epochs, schedule.first_cycle)
         self.ends_ = np.cumsum(lengths).tolist()
@@ -250,7 +252,7 @@ class NoGain(Callback):
 
 
 class Patience(EarlyStopping):
-    """skorch's early stopping, which says why."""
+    """skorch's early stopping, with the reason in the exception."""
 
     def on_epoch_end(self, net, **kwargs):
         try:
@@ -261,11 +263,11 @@ class Patience(EarlyStopping):
 
 
 def early_stopping(monitor, patience):
-    """Ends training after `patience` epochs without a lower `monitor`."""
+    """Return a callback that ends training after `patience` epochs without a lower `monitor`."""
     return Patience(monitor=monitor, patience=patience, threshold=0, sink=noop)
 
 
-#: What the package puts beside skorch's default callbacks.
+#: Callbacks that skts adds to skorch's default callbacks.
 OWN_CALLBACKS = {
     DivergenceCheck,
     BestWeights,
@@ -280,7 +282,7 @@ OWN_CALLBACKS = {
 
 
 def callbacks_of(options, *, validated, chooses_an_epoch):
-    """The named callbacks of a training that the options ask for, in the order of their calls."""
+    """Return the named callbacks for the options of a training, in the order of their calls."""
     monitor = "valid_loss" if validated else "train_loss"
     first, last = [("divergence", DivergenceCheck(options._divergence_remedy))], []
     if chooses_an_epoch:
@@ -300,6 +302,7 @@ def callbacks_of(options, *, validated, chooses_an_epoch):
 
 
 def target_loss_of(options):
+    """Return the target loss; "auto" depends on the kind of estimator and on other options."""
     if options.target_loss != "auto":
         return options.target_loss
     ends_otherwise = options.early_stopping_patience is not None or options.fine_tune_rounds > 0

@@ -1,4 +1,4 @@
-"""What a training needs to go on after its process was killed, in a file."""
+"""Checkpoint files, from which a training continues after its process was killed."""
 
 import math
 import time
@@ -19,14 +19,15 @@ from skts.training.callbacks import BestWeights, OneCycle, Patience, Plateau
 
 
 class Checkpoint(Callback):
-    """Writes what training goes on from to a file, and lets it go on from there.
+    """Writes the state of training to a file, and restores it when training starts again.
 
-    It comes last, so that it sees what the others made of an epoch. What it writes are weights,
-    the optimiser's state, history without batches, random state, and what callbacks remember.
+    It must be the last callback, because it stores the state of the others after each epoch. The
+    file has the weights, the optimiser's state, the history without batches, the random state and
+    the state of the callbacks.
     """
 
     ENTRY, FORMAT = "skts-checkpoint", 1
-    SHARE = 20  # the time from one file to the next, as a multiple of that of writing one
+    SHARE = 20  # time between two files, as a multiple of the time to write one
 
     def __init__(self, path):
         self.path = path
@@ -37,7 +38,7 @@ class Checkpoint(Callback):
 
     @property
     def first_round(self):
-        """The round of refinement to go on with, 0 ahead of them."""
+        """The refinement round to continue with; 0 is the training before them."""
         return 0 if self.found_ is None else self.found_["round"]
 
     def _read(self):
@@ -45,13 +46,15 @@ class Checkpoint(Callback):
             header, tensors = read_file(self.path, self.ENTRY, "a training with checkpoint_dir")
             check_digest(self.path, header, tensors)
             if header["format"] != self.FORMAT:
-                raise ValueError(f"{self.path} has format {header['format']!r}, of another version")
+                raise ValueError(
+                    f"{self.path} has format {header['format']!r} of another version of skts"
+                )
             return from_plain(header["state"], tensors)
         except FileNotFoundError:
             return None
         except (ValueError, LookupError, TypeError) as error:
             raise ValueError(
-                f"cannot go on from {self.path}: {error}. To train from the start, remove it"
+                f"cannot continue from {self.path}: {error}. To train from the start, remove it"
             ) from error
 
     def on_train_begin(self, net, **kwargs):
@@ -67,15 +70,15 @@ class Checkpoint(Callback):
             state = to_plain("the state of training", self._state(net), tensors)
             try:
                 write_file(self.path, self.ENTRY, {"format": self.FORMAT, "state": state}, tensors)
-            except OSError as error:  # what is to keep a training must not end it
+            except OSError as error:  # training must not fail because of its checkpoint
                 warnings.warn(f"no checkpoint was written: {error}", RuntimeWarning, stacklevel=2)
             self.due_ = time.monotonic() + self.SHARE * (time.monotonic() - start)
 
     def remove(self):
-        """Training is done."""
+        """Remove the file when training is complete."""
         try:
             remove_file(self.path)
-        except OSError as error:  # it keeps nothing from being used
+        except OSError as error:  # the fitted estimator does not need it
             warnings.warn(f"{self.path} was not removed: {error}", RuntimeWarning, stacklevel=2)
 
     def _state(self, net):
@@ -106,16 +109,16 @@ class Checkpoint(Callback):
 
 
 def epochs_of(history):
-    """The epochs of a history, as dicts without their single batches, which are many."""
+    """Return the epochs of a history, as dicts without their batches."""
     return [{k: v for k, v in epoch.items() if k != "batches"} for epoch in history]
 
 
 def add_epochs(history, epochs):
-    """Append what epochs_of gave."""
+    """Append the result of `epochs_of` to a history."""
     history.extend(epoch | {"batches": []} for epoch in epochs)
 
 
-#: What callbacks remember from epoch to epoch; a Plateau has its scheduler besides.
+#: State of the callbacks from epoch to epoch; that of a Plateau is in its scheduler.
 CALLBACK_ATTRIBUTES = {
     BestWeights: ("loss_", "weights_"),
     OneCycle: ("cycles_", "step_"),
@@ -126,14 +129,14 @@ CALLBACK_ATTRIBUTES = {
 
 
 def callback_state(callback):
-    """What a callback of the package or of skorch's defaults remembers, by name."""
+    """Return the state of a callback of skts or of skorch's defaults, by name."""
     if isinstance(callback, Plateau):
         return callback.lr_scheduler_.state_dict()
     return {name: getattr(callback, name) for name in CALLBACK_ATTRIBUTES.get(type(callback), ())}
 
 
 def restore_callback(callback, state):
-    """Let a callback remember."""
+    """Restore the state of a callback."""
     if isinstance(callback, Plateau):
         callback.lr_scheduler_.load_state_dict(state)
     else:

@@ -1,4 +1,4 @@
-"""A training step that CUDA replays."""
+"""Training steps as CUDA graphs."""
 
 import contextlib
 import warnings
@@ -7,21 +7,21 @@ import torch
 
 
 class CapturedStep:
-    """A training step that CUDA replays from a graph, once it has run a few times.
+    """A training step that is captured in a CUDA graph after a few runs, and then replayed.
 
-    A graph repeats the same kernels on the same memory, without Python between them. It holds for
-    batches of the first one's shapes; others are stepped through as they come. So are all, with a
-    warning, where the step cannot be captured.
+    A graph repeats the same kernels on the same memory, without Python between them. It works for
+    batches with the shapes of the first batch; other batches run without it. If the step cannot be
+    captured, all batches run without a graph, and a warning says so.
 
     Parameters
     ----------
     step : callable
-        Takes a batch ``(dict of tensors, targets)``; returns a dict of tensors.
+        Takes a batch ``(dict of tensors, targets)`` and returns a dict of tensors.
     device : torch.device
-        The CUDA device that it runs on.
+        The CUDA device of the step.
     """
 
-    warm_up = 3  # steps before the capture, on a stream of their own, as torch asks for
+    warm_up = 3  # steps before the capture, on a separate stream, as torch requires
 
     def __init__(self, step, device):
         self.step = step
@@ -51,8 +51,8 @@ class CapturedStep:
         return outputs
 
     def _capture(self, batch):
-        self.steps_to_capture = -1  # this is tried once
-        inputs, target = batch  # on the device, or streamed from elsewhere
+        self.steps_to_capture = -1  # do not try again
+        inputs, target = batch  # on the device, or streamed from the CPU
         self.batch = (
             {name: torch.empty_like(tensor, device=self.device) for name, tensor in inputs.items()},
             torch.empty_like(target, device=self.device),
@@ -60,20 +60,20 @@ class CapturedStep:
         graph, cause = torch.cuda.CUDAGraph(), None
         try:
             with (
-                torch.cuda.stream(self.stream),  # which the graph does not leave after an error
+                torch.cuda.stream(self.stream),  # restores the stream if the capture fails
                 torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
             ):
                 try:
                     self.outputs = _detached(self.step(self.batch))
                 except BaseException as error:
-                    cause = error  # the end of the capture may raise another one, which says less
+                    cause = error  # the end of the capture can raise a less informative error
                     raise
         except RuntimeError as error:
             cause = cause or error
             if not isinstance(cause, RuntimeError):
                 raise cause from None
             warnings.warn(
-                f"training goes on without a CUDA graph, which the step does not allow: {cause}",
+                f"training continues without a CUDA graph, which the step does not allow: {cause}",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -83,10 +83,10 @@ class CapturedStep:
 
 @contextlib.contextmanager
 def capturable(optimizer, device):
-    """Let a graph repeat the optimiser's step for the block.
+    """Make the optimiser's step capturable during the block.
 
-    A graph repeats numbers as they were. So the learning rates are tensors on the device meanwhile,
-    and numbers again afterwards, as history, schedulers and files need them.
+    A graph would repeat the learning rates as constants. So they are tensors on the device during
+    the block. Afterwards they are numbers again, as history, schedulers and files require.
     """
     for group in optimizer.param_groups:
         group["capturable"] = True
@@ -100,7 +100,7 @@ def capturable(optimizer, device):
 
 
 def put_steps(optimizer, device):
-    """Where the optimiser counts steps in tensors, put these on the device."""
+    """Move the optimiser's step counters to the device if they are tensors."""
     for state in optimizer.state.values():
         if isinstance(state.get("step"), torch.Tensor):
             state["step"] = state["step"].to(device)

@@ -1,4 +1,4 @@
-"""What training recorded of its epochs, as a table."""
+"""The training history as a table."""
 
 from typing import Any
 
@@ -9,30 +9,30 @@ from skts.training.callbacks import LOSSES
 from skts.training.checkpoint import epochs_of
 from skts.training.net import History
 
-#: Of skorch's names those that are too short for a table.
+#: Names of skorch that are unclear in a table.
 RENAMED = {"event_lr": "lr", "dur": "duration"}
-#: Behind the losses and the scores.
+#: Columns after the losses and the scores.
 LAST = ["lr", "duration", "round", "cycle"]
-#: What only counts.
+#: Counters that are not in the table.
 LEFT_OUT = {"epoch", "train_batch_count", "valid_batch_count"}
 
 
 def frame_of(history):
-    """A row for each epoch of a skorch history, numbered from 1."""
+    """Return a table with one row per epoch of a skorch history, numbered from 1."""
     frame = pd.DataFrame(epochs_of(history))
     for old, new in RENAMED.items():
-        if new in frame:  # recorded by a callback
+        if new in frame:  # a callback recorded this name
             new = old
         frame = frame.rename(columns={old: new})
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
-    marks = {f"{name}_best" for name in frame}  # skorch's, at the lowest or highest so far
+    marks = {f"{name}_best" for name in frame}  # skorch marks the best value so far
     scores = [name for name in frame if name not in {*LOSSES, *LAST, *LEFT_OUT, *marks}]
     frame = frame[[name for name in [*LOSSES, *scores, *LAST] if name in frame]]
     return frame.astype({name: "Int64" for name in ("round", "cycle") if name in frame})
 
 
 class HasHistory:
-    """Mixin of the estimators whose net was trained by gradient: what is known of its epochs."""
+    """Mixin for estimators trained by gradient descent, with the training history."""
 
     net_: Any
 
@@ -41,21 +41,22 @@ class HasHistory:
         return self.net_.history
 
     def history_frame(self) -> pd.DataFrame:
-        """Losses, scores, learning rates and durations, epoch by epoch.
+        """Return losses, scores, learning rates and durations of each epoch.
 
         Returns
         -------
         DataFrame
-            The index ``epoch`` counts from 1. The columns, each where it was recorded:
+            The index ``epoch`` counts from 1. The columns, if they were recorded:
 
             * ``train_loss``, ``valid_loss``: means over the epoch.
-            * ``valid_acc`` of classifiers, and what `callbacks` recorded, under their names.
+            * ``valid_acc``: accuracy of classifiers on the validation split.
+            * Values that `callbacks` recorded, under their names.
             * ``lr``: learning rate of the epoch's last step.
             * ``duration``: seconds.
-            * ``round``: 0, and from 1 on the refinement rounds (`fine_tune_rounds`).
-            * ``cycle``: from 1 on, the cycles of ``lr_schedule="one_cycle"``.
+            * ``round``: refinement round (`fine_tune_rounds`); 0 is the training before them.
+            * ``cycle``: cycle of ``lr_schedule="one_cycle"``, counted from 1.
 
-            A number that an epoch lacks is NaN, as the loss of one that a callback ended.
+            Missing values are NaN, such as the loss of an epoch that a callback ended.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What ends a fit early: Ctrl-C, which is never lost, and errors, which leave no half of it."""
+"""Interrupts and errors during fit: Ctrl-C is never lost, and errors leave estimators unchanged."""
 
 import contextlib
 import contextvars
@@ -7,12 +7,13 @@ import threading
 
 
 class Interrupts:
-    """Notes interrupts by the user (SIGINT) that come in the block; none of them is lost.
+    """Records interrupts by the user (SIGINT) in the block, so that none of them is lost.
 
-    The handler that was there is called as ever, and what it raises is noted. If something swallows
-    that, such as an ``except`` in a callback or a ``__del__``, `check` raises it again, at the
-    latest the end of the block. So the user's KeyboardInterrupt is told from that of a callback,
-    which ends a training in skorch. Only the main thread gets signals.
+    The previous handler is called as usual, and its exception is recorded. If other code swallows
+    the exception, such as an ``except`` in a callback or a ``__del__``, `check` raises it again, at
+    the latest at the end of the block. This distinguishes an interrupt by the user from the
+    KeyboardInterrupt of a skorch callback, which only ends training. Only the main thread receives
+    signals.
     """
 
     def __init__(self):
@@ -30,12 +31,12 @@ class Interrupts:
             self.previous(signum, frame)
         except BaseException as error:
             self.noted = error
-            # here: the interrupt may keep the block from being entered or left
+            # now, because after an interrupt __enter__ or __exit__ may not complete
             self._restore_handler()
             raise
 
     def check(self):
-        """Raise what was noted."""
+        """Raise the recorded exception, if there is one."""
         if self.noted is not None:
             raise self.noted
 
@@ -45,16 +46,16 @@ class Interrupts:
             self.check()
 
     def _restore_handler(self):
-        if signal.getsignal(signal.SIGINT) is self:  # else a callback has put its own there
+        if signal.getsignal(signal.SIGINT) is self:  # otherwise a callback has set its own handler
             signal.signal(signal.SIGINT, self.previous)
 
 
-#: What is done once the fit that runs cannot fail any more; None where none runs.
+#: Actions to call after the running fit has succeeded; None if no fit is running.
 _LAST = contextvars.ContextVar("_LAST", default=None)
 
 
 def call_after_fit(action):
-    """Let `action` be called when the outermost block of `unchanged_on_error` has succeeded."""
+    """Call `action` once the outermost block of `unchanged_on_error` has succeeded."""
     if (last := _LAST.get()) is None:
         action()
     else:
@@ -63,7 +64,7 @@ def call_after_fit(action):
 
 @contextlib.contextmanager
 def unchanged_on_error(estimator):
-    """Undo whatever the block set on the estimator if it fails, even by an interrupt."""
+    """Restore the estimator's attributes if the block fails or is interrupted."""
     before, outer, last = dict(vars(estimator)), _LAST.get(), []
     token = _LAST.set(last if outer is None else outer)
     try:
@@ -73,7 +74,7 @@ def unchanged_on_error(estimator):
         finally:
             _LAST.reset(token)
     except BaseException:
-        estimator.__dict__ = before  # one step, which no interrupt can break
+        estimator.__dict__ = before  # a single step, which an interrupt cannot split
         raise
     for action in last:
         action()

@@ -21,29 +21,30 @@ from skts.training.checkpoint import Checkpoint
 from skts.training.cuda_graph import CapturedStep, capturable
 from skts.training.interrupts import Interrupts
 
-#: Values in one batch where nothing is differentiated and batch_size series have fewer: on the CPU
-#: as many as let a layer's output stay near the processor, and take no more memory than training.
+#: Values in a batch without gradients, if batch_size series have fewer. On the CPU, the output of a
+#: layer then fits into the processor's cache, and needs no more memory than training.
 EVALUATION_VALUES = {"cpu": 2**13, "cuda": 2**20}
-#: Series in such a batch at most, as a multiple of batch_size: a lower one then takes less memory.
+#: Largest number of series in such a batch, as a multiple of batch_size. So a lower batch_size also
+#: takes less memory in prediction.
 EVALUATION_BATCHES = 64
-#: Hooks within an epoch: only callbacks that have one are called.
+#: Hooks within an epoch. Only callbacks that override one of them are called.
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
 class EarlyStop(Exception):
-    """Raised inside a net when a callback asks for the end of training; it may say why."""
+    """Raised inside a net when a callback ends training; its argument can be the reason."""
 
 
 class SeriesNet(NeuralNet):
-    """What the nets below add to skorch: weighted loss, autocast, interruptible training, speed.
+    """Base of the nets below: weighted loss, autocast, interruptible and faster training.
 
-    Batches come as ``({"x", "lengths", "sample_weight"}, y)``; the module sees the first two.
-    Losses are read from the device once in an epoch, unless a callback of the user's has a hook
-    that runs within one. On CUDA the whole step is captured in a graph, where the optimiser can be
-    and no callback is the user's: it could change what the graph would repeat.
+    Batches are ``({"x", "lengths", "sample_weight"}, y)``; the module gets the first two. Losses
+    are read from the device once per epoch, unless a callback of the user has a hook within the
+    epoch. On CUDA, the whole step is captured in a graph if the optimiser is capturable and there
+    are no callbacks of the user, which could change the step.
     """
 
-    #: A series must not be predicted differently alone than among others.
+    #: Whether a series must have the same prediction alone as in a batch.
     _is_alike_alone = True
 
     def __init__(
@@ -73,20 +74,20 @@ class SeriesNet(NeuralNet):
         )
         self.autocast = autocast
         self.augment = augment
-        self.captured_step_ = self.interrupts_ = None  # of the training that runs
-        self.hooked_ = {}  # within an epoch, the callbacks that have each of BATCH_HOOKS
-        self.n_epochs_done_ = 0  # of it, before it was taken up again
-        self.round_ = 0  # 1 and more: of the refinement rounds
-        self.stopped_ = None  # why the last training ended ahead of its last epoch, in words
+        self.captured_step_ = self.interrupts_ = None  # only set while training runs
+        self.hooked_ = {}  # within an epoch: the callbacks that override each of BATCH_HOOKS
+        self.n_epochs_done_ = 0  # epochs of this training in the checkpoint that it continues
+        self.round_ = 0  # refinement round, from 1 on
+        self.stopped_ = None  # reason why the last training stopped early
 
     def torch_compile(self, module, name):
         if self.compile and name == "module":
-            module.compile(**self.get_params_for("compile"))  # in place: the weights' names stay
+            module.compile(**self.get_params_for("compile"))  # in place, so that weight names stay
         return module
 
     def initialize_optimizer(self, *args, **kwargs):
         super().initialize_optimizer(*args, **kwargs)
-        for group in self.optimizer_.param_groups:  # schedulers that go on behind a history need it
+        for group in self.optimizer_.param_groups:  # schedulers that resume a history need it
             group["initial_lr"] = group["lr"]
         return self
 
@@ -96,7 +97,7 @@ class SeriesNet(NeuralNet):
         return [callback for _, callback in self.callbacks_ if type(callback) not in own]
 
     def _is_watched(self):
-        """Whether a callback of the user's looks into the epochs."""
+        """Return whether a callback of the user has a hook within an epoch."""
         return any(overrides(callback, *BATCH_HOOKS) for callback in self._users_callbacks())
 
     def fit_loop(self, X, y=None, epochs=None, **kwargs):
@@ -108,7 +109,7 @@ class SeriesNet(NeuralNet):
             self.n_epochs_done_ = 0
 
     def _can_capture(self, epochs):
-        """Whether so many epochs are worth a graph, and nothing but the step would have to be."""
+        """Return whether to capture the training step in a CUDA graph."""
         on_cuda = torch.device(self.device).type == "cuda"
         takes_graphs = "capturable" in self.optimizer_.defaults
         return on_cuda and takes_graphs and epochs > 1 and not self._users_callbacks()
@@ -136,7 +137,7 @@ class SeriesNet(NeuralNet):
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         if training and len(self.history) > 1:
-            self.history[-2]["batches"] = []  # nothing reads them any more
+            self.history[-2]["batches"] = []  # no longer read
         callbacks = [callback for _, callback in self.callbacks_]
         self.hooked_ = {hook: [c for c in callbacks if overrides(c, hook)] for hook in BATCH_HOOKS}
         try:
@@ -171,39 +172,39 @@ class SeriesNet(NeuralNet):
         return max(self.batch_size, min(at_once, EVALUATION_BATCHES * self.batch_size))
 
     def initialize_module(self):
-        # skorch would train the instance that it was given; this way `module` stays the untrained
-        # network on the CPU, which unpickles on machines without the device trained on
+        # skorch would train the given instance. With a copy, `module` stays untrained on the CPU,
+        # and can be unpickled on machines without the training device.
         self.module_ = copy.deepcopy(self.module)
         return self
 
     def infer(self, x, **fit_params):
-        """What the module gives for a batch; in evaluation by halves where memory runs out."""
+        """Return the output for a batch. If memory runs out in evaluation, halve the batch."""
         return self.by_halves(lambda part: self.infer_at_once(part, **fit_params), x)
 
     def by_halves(self, call, x):
-        """`call` of a batch; in evaluation by halves where memory runs out."""
+        """Return `call` of a batch. If memory runs out in evaluation, call it for each half."""
         try:
             return call(x)
         except (RuntimeError, MemoryError) as error:
             n = get_len(x)
             if self.module_.training or n == 1 or not is_out_of_memory(error):
                 raise
-        # out here nothing holds on to what the failed call has made
+        # outside the except block, so that the tensors of the failed call are freed
         halves = slice(0, n // 2), slice(n // 2, n)
         parts = [{name: tensor[half] for name, tensor in x.items()} for half in halves]
         return torch.cat([self.by_halves(call, part) for part in parts])
 
     def read_of(self, x):
-        """What the module reads of a batch, on the device."""
+        """Return the part of a batch that the module reads, on the device."""
         given = (name for name in ("x", "lengths") if name in x)
         return {name: x[name].to(self.device, non_blocking=True) for name in given}
 
     def infer_at_once(self, x, **fit_params):
-        """What the module gives, in one call of it."""
+        """Return the output for a batch, from a single call of the module."""
         if isinstance(x, Mapping):
             x = self.read_of(x)
             if self._is_alike_alone and len(x["x"]) == 1 and not self.module_.training:
-                # torch's CPU convolutions round otherwise for a batch of one than for all others
+                # torch's CPU convolutions round differently for a batch of one series
                 twice = {name: tensor.repeat_interleave(2, dim=0) for name, tensor in x.items()}
                 return self.infer_at_once(twice, **fit_params)[:1]
         with self._autocast():
@@ -214,7 +215,7 @@ class SeriesNet(NeuralNet):
         device, dtype = torch.device(self.device).type, self.autocast
         with torch.autocast(device, dtype=dtype or torch.bfloat16, enabled=dtype is not None):
             yield
-        if dtype is not None:  # torch itself keeps rounded weights if a user's autocast is around
+        if dtype is not None:  # inside a user's autocast, torch would keep the rounded weights
             torch.clear_autocast_cache()
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
@@ -225,7 +226,7 @@ class SeriesNet(NeuralNet):
         return losses.mean()
 
     def _set_training(self, training=True):
-        # skorch asks at every step; a callback of the user's may have set a part of the module
+        # skorch calls this at every step. Callbacks of the user can change the mode of a submodule.
         if self.module_.training is not training or self._users_callbacks():
             super()._set_training(training)
             for norm in batch_norms(self.module_, frozen=True):
@@ -236,11 +237,11 @@ class SeriesNet(NeuralNet):
         self.history.record("round", self.round_)
 
     def on_epoch_end(self, *args, **kwargs):
-        # on CUDA it is a tensor; schedulers of the user's record what they make of it themselves
+        # it is a tensor on CUDA; schedulers of the user record their own values
         self.history.record("event_lr", float(self.optimizer_.param_groups[0]["lr"]))
 
     def notify(self, method_name, **kwargs):
-        # skorch callbacks end training with KeyboardInterrupt; the user's ends the program
+        # a KeyboardInterrupt by a skorch callback ends training; one by the user ends the program
         try:
             if method_name in self.hooked_:
                 for target in (self, *self.hooked_[method_name]):
@@ -277,20 +278,20 @@ class SeriesNet(NeuralNet):
             self.fit_loop(X, y, **fit_params)
         except EarlyStop as stop:
             self.stopped_ = f"stopped: {stop}" if stop.args else "stopped by a callback"
-        with contextlib.suppress(EarlyStop):  # it has ended
+        with contextlib.suppress(EarlyStop):  # training has already ended
             self.notify("on_train_end", X=X, y=y)
         self._set_training(False)
         if self.history:
             self.history[-1]["batches"] = []
 
     def fit_on(self, training, validation):
-        """Train on one SeriesDataset, beside another or None, for `max_epochs` more epochs."""
+        """Train for `max_epochs` more epochs; `validation` is a SeriesDataset or None."""
         self.train_split = None if validation is None else predefined_split(validation)
         self.partial_fit(training)
-        self.train_split = None  # the net must not carry the validation data away
+        self.train_split = None  # do not keep the validation data
 
     def release(self):
-        """Let go of what only training needs: gradients, copies of weights, compiled code."""
+        """Free gradients, copies of weights and compiled code, which only training needs."""
         self._zero_grad_optimizer()
         self.module_._compiled_call_impl = None
         for _, callback in self.callbacks_:
@@ -300,16 +301,16 @@ class SeriesNet(NeuralNet):
                 callback.lr_scheduler_ = None
 
     def copied_for_hooks(self):
-        """The same trained net around a copy of its module, for hooks and modes of one's own."""
-        net = object.__new__(type(self))  # skorch's own copying pickles, the optimiser too
+        """Return this trained net with a copy of its module, to which hooks can be added."""
+        net = object.__new__(type(self))  # skorch's own copy would pickle the optimiser too
         vars(net).update(vars(self), module_=copy.deepcopy(self.module_))
         flatten_recurrent(net.module_)
         return net
 
     def without_head(self):
-        """The same trained net around a copy of its module that gives what the output layer reads.
+        """Return this trained net with a copy of its module that lacks the output layer.
 
-        Its outputs are not turned into probabilities.
+        Its outputs are not converted to probabilities.
         """
         net = self.copied_for_hooks()
         name, _ = output_layer(net.module_)
@@ -328,8 +329,8 @@ class SeriesNet(NeuralNet):
         n_present = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if device.type == "cuda" and 0 < n_present <= (device.index or 0):
             warnings.warn(
-                f"the net lay on {device}, torch sees {n_present} CUDA device(s) here: it goes to "
-                "cuda:0",
+                f"the net was on {device}, but torch sees {n_present} CUDA device(s) here: it is "
+                "loaded to cuda:0",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -357,13 +358,13 @@ class RegressorNet(SeriesNet, NeuralNetRegressor):
 
 
 class ForecasterNet(SeriesNet, NeuralNetRegressor):
-    """The skorch net behind a forecaster: an output and a target at every time point.
+    """The skorch net behind a forecaster, with an output and a target at every time point.
 
-    Targets are standardised, NaN where there is none. The module may be called in parts:
-    ``module(x, state=state)`` gives outputs and the next state.
+    Targets are standardised, and NaN if they are missing. ``module.forward_with_state(x, state)``
+    returns outputs and the next state, so a sequence can be processed in parts.
     """
 
-    _is_alike_alone = False  # it has a few long sequences, not many series
+    _is_alike_alone = False  # for a few long sequences, not many series
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         y_true = y_true.to(y_pred.device, non_blocking=True)
@@ -373,9 +374,9 @@ class ForecasterNet(SeriesNet, NeuralNetRegressor):
 
     @torch.no_grad()
     def outputs(self, x, state=None):
-        """What the trained module gives for one sequence, float64 arrays (C, T) -> (n_outputs, T).
+        """Return the output for one sequence, float64 (C, T) -> (n_outputs, T), and the next state.
 
-        Also the state to go on from; `state` is what it gave for the time points before.
+        `state` is the state after the time points before.
         """
         x = torch.as_tensor(x, dtype=torch.float32, device=self.device)
         with self._autocast():
@@ -384,5 +385,5 @@ class ForecasterNet(SeriesNet, NeuralNetRegressor):
 
 
 def probabilities(logits):
-    """Softmax in double precision, so that rows sum to one as scikit-learn expects."""
+    """Return the softmax in double precision, because scikit-learn expects rows to sum to 1."""
     return torch.softmax(logits.double(), dim=-1)

@@ -1,4 +1,4 @@
-"""Batch normalisation's averages, anew after training."""
+"""Recomputation of the averages of batch normalisation after training."""
 
 import math
 
@@ -11,17 +11,17 @@ from skts.training.batches import Batches
 
 @torch.no_grad()
 def recompute_norms(net, training):
-    """Batch normalisation's averages anew, over all training series, for the final weights.
+    """Replace the averages of batch normalisation by averages over all training series.
 
-    A frozen layer keeps its own.
+    The averages are those of the final weights. Frozen layers keep their averages.
     """
     norms = batch_norms(net.module_, frozen=False)
     if not norms:
         return
     before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
     for norm in norms:
-        norm.momentum = 1.0  # the last batch alone
-        norm.train()  # dropout stays off
+        norm.momentum = 1.0  # the averages are those of the last batch
+        norm.train()  # only these layers: dropout stays off
     means = _means_over(net, training, norms, net.n_at_once(training))
     for norm, (momentum, n_seen), (mean, square) in zip(norms, before, means, strict=True):
         norm.running_mean.copy_(mean)
@@ -32,9 +32,9 @@ def recompute_norms(net, training):
 
 
 def _means_over(net, training, norms, n_at_once):
-    """Of each norm the means of what it normalises and of its squares, (2, C)."""
+    """Return, for each norm, the means of its inputs and of their squares, (2, C)."""
     n_batches = math.ceil(len(training) / n_at_once)
-    # equal ones of all kinds of series: deeper layers see them normalised batch by batch
+    # equal and shuffled batches, because each batch is normalised before deeper layers
     batches = Batches(training, math.ceil(len(training) / n_batches), shuffle=True)
     totals, n_all = [0.0] * len(norms), 0
     try:

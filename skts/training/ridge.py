@@ -1,4 +1,4 @@
-"""A network of fixed features whose linear head is a ridge regression, solved in one step."""
+"""Training of networks with fixed features and a ridge head, solved in one step."""
 
 import numpy as np
 import torch
@@ -13,17 +13,17 @@ from skts.process import kept_memory
 from skts.training.batches import Batches
 from skts.training.train import made_net
 
-#: Training series that a network learns from, at most.
+#: Largest number of training series that the features are fitted on.
 N_EXAMPLES = 512
-#: Strengths of the regularisation that are tried.
+#: Candidate strengths of the regularisation.
 ALPHAS = [float(alpha) for alpha in np.logspace(-3, 6, 19)]
-#: Where the scale of the logits is looked for, as powers of e.
+#: Natural logarithms of the smallest and the largest scale of the logits.
 LOG_SCALES = (-10.0, 5.0)
 
 
 @torch_defaults()
 def train_by_ridge(options, network, data, *, make_net, seed, loss_weight):
-    """The fitted skorch net around skts.layers.FixedFeatures, and its loss on series left out.
+    """Return the fitted skorch net around skts.layers.FixedFeatures, and its leave-one-out loss.
 
     The ridge penalty minimises the leave-one-out squared error (Golub, Heath and Wahba, 1979). The
     probabilities of a classifier are calibrated by temperature scaling (Guo et al., 2017) on the
@@ -37,10 +37,10 @@ def train_by_ridge(options, network, data, *, make_net, seed, loss_weight):
     data : TrainingData
         Each series once, with a weight above 0; targets are class indices or float32 numbers.
     make_net : callable
-        Puts a skts.training.net.SeriesNet around the network.
+        Returns a skts.training.net.SeriesNet around the network.
     seed : int
     loss_weight : ndarray of shape (n,)
-        Weight of each series in the loss that is returned.
+        Weight of each series in the returned loss.
     """
     device = resolve_device(options.device)
     with out_of_memory_named(), seeded(seed, device), kept_memory():
@@ -54,7 +54,7 @@ def train_by_ridge(options, network, data, *, make_net, seed, loss_weight):
     check_finite(
         features,
         lambda i: data.values[data.chosen[i]],
-        "the network has no finite features",
+        "the features of the network are not finite",
         remedy="Scale X",
     )
     weights = data.weight * (n_effective(data.weight) / data.weight.sum())
@@ -77,13 +77,13 @@ def train_by_ridge(options, network, data, *, make_net, seed, loss_weight):
 
 
 def n_effective(weight):
-    """How many series of one weight count as much as these (Kish)."""
+    """Return the effective sample size of weighted series (Kish)."""
     relative = weight / weight.max()
     return relative.sum() ** 2 / np.square(relative).sum()
 
 
 def fixed_and_read(net, x):
-    """The network of fixed features in the net, and what it reads of a batch."""
+    """Return the network of fixed features in the net, and its input for a batch."""
     module, inputs = net.module_, net.read_of(x)
     if isinstance(module, Reading):
         return module.network, module.read(**inputs)
@@ -91,18 +91,20 @@ def fixed_and_read(net, x):
 
 
 def solved(features, target, weights, n_outputs, loss_weight):
-    """Weight and bias of the ridge regression, and the loss of its leave-one-out predictions.
+    """Return weight and bias of the ridge regression, and its leave-one-out loss.
 
-    Of class indices they are those of calibrated logits, and the loss is the log loss; of numbers
-    it is the mean squared error. `loss_weight` weighs the series in it.
+    For class indices, weight and bias give calibrated logits, and the loss is the log loss. For
+    numbers, it is the mean squared error. `loss_weight` has the weights of the series in the loss.
     """
-    from sklearn.linear_model import RidgeCV  # heavy, and import skts would wait for it
+    from sklearn.linear_model import (
+        RidgeCV,
+    )  # slow: not in import skts
 
     is_classes = target.dtype.kind != "f"
     targets = 2.0 * np.eye(n_outputs)[target] - 1 if is_classes else target[:, None]
 
     ridge = RidgeCV(ALPHAS, scoring="neg_mean_squared_error", store_cv_results=True)
-    with config_context(enable_metadata_routing=False):  # the user's, which asks for requests
+    with config_context(enable_metadata_routing=False):  # routing would need set_fit_request
         ridge.fit(features, targets, sample_weight=weights)
     weight, bias = np.atleast_2d(ridge.coef_), np.atleast_1d(ridge.intercept_)
     best = ALPHAS.index(ridge.alpha_)
@@ -117,7 +119,7 @@ def solved(features, target, weights, n_outputs, loss_weight):
 
 @torch.no_grad()
 def features_of(net, dataset):
-    """The features of each series, float64 (n, n_features)."""
+    """Return the features of each series, float64 (n, n_features)."""
 
     def of_batch(x):
         fixed, read = fixed_and_read(net, x)
@@ -131,9 +133,9 @@ def features_of(net, dataset):
 
 
 def scale_of(features, mean, weights):
-    """The divisor of each feature: its standard deviation plus (share of zeros)^4.
+    """Return the divisor of each feature: its standard deviation plus (share of zeros)^4.
 
-    As in Hydra's sparse scaling: a feature that few series have would count too much otherwise.
+    As in Hydra's sparse scaling, this limits the influence of features that few series have.
     """
     deviation = np.sqrt(np.average(np.square(features - mean), axis=0, weights=weights))
     share_of_zeros = np.average(features == 0, axis=0, weights=weights)
@@ -142,7 +144,7 @@ def scale_of(features, mean, weights):
 
 
 def calibrated_scale(decisions, target, weights):
-    """The inverse temperature that minimises the log loss of leave-one-out decisions."""
+    """Return the inverse temperature that minimises the log loss of leave-one-out decisions."""
 
     def loss(log_scale):
         log_probabilities = log_softmax(np.exp(log_scale) * decisions, axis=1)
@@ -152,9 +154,9 @@ def calibrated_scale(decisions, target, weights):
 
 
 def smoothed_log_loss(log_probabilities, target, weights):
-    """The weighted mean log loss, of labels smoothed by 1 / (n + 1).
+    """Return the weighted mean log loss for labels smoothed by 1 / (n + 1).
 
-    So classes without an error get no probability of 1.
+    With smoothing, no class gets a probability of 1, even without errors.
     """
     n, n_classes = log_probabilities.shape
     labels = (n * np.eye(n_classes)[target] + 1 / n_classes) / (n + 1)

@@ -1,4 +1,4 @@
-"""A trained net as plain data and tensors, and the net again."""
+"""Storage of trained nets as plain data and tensors."""
 
 import torch
 
@@ -10,9 +10,10 @@ from skts.training.weights import take_state, take_weights
 
 
 def plain_training(net, tensors):
-    """What is kept of a training besides weights, each as to_plain gives it.
+    """Return the stored form of a training without its weights, as plain data.
 
-    The dict `tensors` takes what the optimiser remembers, where it is one of torch.optim.
+    The tensors of the optimiser's state are added to the dict `tensors`. Only optimisers of
+    torch.optim are stored.
     """
     history = [
         {name: to_plain(name, value) for name, value in epoch.items()}
@@ -26,7 +27,7 @@ def plain_training(net, tensors):
 
 
 def restored_net(plain, options, make_net, network, weights, tensors):
-    """The net of a training as plain_training gave it; the rest as of net_with_weights."""
+    """Return the net of a `plain_training`; other arguments as in `net_with_weights`."""
     epochs = [
         {name: from_plain(value) for name, value in epoch.items()} for epoch in plain["history"]
     ]
@@ -40,19 +41,19 @@ def restored_net(plain, options, make_net, network, weights, tensors):
 
 @torch_defaults()
 def net_with_weights(options, make_net, network, weights, epochs, optimizer):
-    """The fitted skorch net of an estimator that was stored.
+    """Return the fitted skorch net of a stored estimator.
 
-    `optimizer` is the class of its optimiser and what that remembers, or None. Raises ValueError
-    where the weights are not those of the network, or the optimiser cannot remember this of them.
+    `optimizer` is a pair of the optimiser's class and state, or None. Raises ValueError if the
+    weights do not fit the network, or the optimiser's state does not fit the weights.
     """
     device = resolve_device(options.device)
-    # ahead of memory for weights that are not there
+    # check the shapes before memory is allocated
     if shapes_of(network) != {name: weight.shape for name, weight in weights.items()}:
         raise ValueError(
-            "the weights are of another architecture than the options give; options that were "
-            "changed since fit must be set back"
+            "the weights do not fit the architecture that the options describe: set back "
+            "options that changed since fit"
         )
-    with seeded(0, device):  # what is drawn is not kept
+    with seeded(0, device):  # the random initial weights are replaced
         net = made_net(options, make_net, network, device)
     if optimizer is not None:
         check_optimizer_state(optimizer, net.module_.parameters())
@@ -61,16 +62,16 @@ def net_with_weights(options, make_net, network, weights, epochs, optimizer):
 
 
 def check_optimizer_state(optimizer, weights):
-    """Raise ValueError unless an optimiser can remember this of the weights, a pair as above.
+    """Raise ValueError unless `optimizer`, a pair as above, fits the weights.
 
-    It must look like what another one remembers after a step on weights of these shapes, and that
-    one must be able to take a step from it.
+    The state must have the form of a new optimiser's state after a step on weights of these shapes,
+    and the new optimiser must be able to take a step from the state.
     """
     match optimizer:
         case (type() as cls, dict(state)):
             pass
         case _:
-            raise ValueError(f"expected an optimiser and its state, got {optimizer!r}")
+            raise ValueError(f"expected a pair of an optimiser and its state, got {optimizer!r}")
     twins = [torch.zeros_like(weight, device=CPU, requires_grad=True) for weight in weights]
     try:
         fused = {"fused": True} if runs_fused(cls, CPU) else {}
@@ -80,11 +81,11 @@ def check_optimizer_state(optimizer, weights):
         for place, of_weight in state.items():
             for name, value in of_weight.items():
                 if not _is_alike(value, like[place][name]):
-                    raise ValueError(f"it has {name}={value!r} of weight {place}")
+                    raise ValueError(f"it has {name}={value!r} for weight {place}")
         take_state(twin, state)
         _step_towards_minus_one(twin, twins)
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
-        raise ValueError(f"what the optimiser remembers does not fit the weights: {e!r}") from e
+        raise ValueError(f"the optimiser's state does not fit the weights: {e!r}") from e
 
 
 def _step_towards_minus_one(optimizer, weights):
@@ -97,7 +98,7 @@ def _step_towards_minus_one(optimizer, weights):
 
 
 def _is_alike(value, like):
-    """Whether a part of an optimiser's state has the kind and shape of another."""
+    """Return whether a part of an optimiser's state has the type and shape of another."""
     if isinstance(like, list):
         return isinstance(value, list) and all(_is_alike(item, like[0]) for item in value)
     if isinstance(like, torch.Tensor) and like.ndim:

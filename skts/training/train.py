@@ -1,4 +1,4 @@
-"""What is done with the training options, from checked arrays to a trained net."""
+"""Training of a net on validated arrays, according to the training options."""
 
 import contextlib
 import hashlib
@@ -30,15 +30,15 @@ from skts.training.options import TrainingParams, as_python
 from skts.training.weights import AFRESH, continue_from, start_from, unfreeze
 from skts.version import __version__
 
-BATCH_OF_SOLVED = 4  # of a network that is not trained by gradient; more where series are short
-SCALED_AT_ONCE = 2**20  # values
-PAPER_DECAY = 2 ** (-1 / 3)  # Karim et al.: each reduction of the learning rate
+BATCH_OF_SOLVED = 4  # least batch size of networks with a ridge head; short series have more
+SCALED_AT_ONCE = 2**20  # values scaled at a time
+PAPER_DECAY = 2 ** (-1 / 3)  # factor of the learning rate in Karim et al.
 
 
 class TrainingData(NamedTuple):
-    """Checked arrays: series (n, C, T), and lengths or None, targets, weights of those in `chosen`.
+    """Validated series (n, C, T), and lengths or None, targets and weights of the `chosen` rows.
 
-    The series stay as they are when rows are chosen: they may be more than memory holds.
+    Choosing rows does not copy the series, which can be larger than memory.
     """
 
     values: np.ndarray
@@ -48,12 +48,12 @@ class TrainingData(NamedTuple):
     chosen: np.ndarray | slice = slice(None)
 
     def rows(self, rows):
-        """Those rows of it, in this order."""
+        """Return the data of these rows, in this order."""
         of_each = (None if a is None else a[rows] for a in self[1:4])
         return TrainingData(self.values, *of_each, np.arange(len(self.values))[self.chosen][rows])
 
     def arrays(self):
-        """All of it, as arrays."""
+        """Return all data as a list of arrays."""
         chosen = np.arange(len(self.values))[self.chosen]
         return [self.values, chosen, *(a for a in self[1:4] if a is not None)]
 
@@ -70,7 +70,7 @@ class TrainingData(NamedTuple):
 
 
 def channel_scaling(data):
-    """The weighted mean and standard deviation of each channel over all series, (C,) each."""
+    """Return the weighted mean and standard deviation of each channel, (C,) each."""
     chosen = np.arange(len(data.values))[data.chosen]
     n_timepoints = data.values.shape[2]
     lengths = np.full(len(chosen), n_timepoints) if data.lengths is None else data.lengths
@@ -88,12 +88,12 @@ def channel_scaling(data):
 
     mean = mean_of(lambda series: series)
     deviation = np.sqrt(mean_of(lambda series: (series - mean[:, None]) ** 2))
-    varies = deviation > 1e-6 * np.abs(mean)  # float32 has no more digits
+    varies = deviation > 1e-6 * np.abs(mean)  # about the relative precision of float32
     return mean, np.where(varies, deviation, 1.0)
 
 
 def draw_seed(random_state):
-    """An int seed; without a random state from fresh entropy, numpy's global state untouched."""
+    """Return an int seed. Without a random state, it does not use NumPy's global state."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**31))
     if isinstance(random_state, np.random.RandomState):
@@ -102,7 +102,7 @@ def draw_seed(random_state):
 
 
 def hold_out(data, fraction, *, stratify, seed):
-    """`data` in two, the second about `fraction` of it; None for the second without a fraction."""
+    """Return the training part and the held-out `fraction` of `data`, or `data` and None."""
     if fraction is None:
         return data, None
     n, n_valid = len(data.target), int(np.ceil(fraction * len(data.target)))
@@ -116,7 +116,7 @@ def hold_out(data, fraction, *, stratify, seed):
             raise ValueError(
                 f"validation_fraction={fraction} of {n} series cannot be stratified over "
                 f"{len(counts)} classes, the smallest with {counts.min()} series: both parts need "
-                "every class. Use another validation_fraction or None."
+                "series of every class. Use another validation_fraction or None."
             )
     train, valid = train_test_split(
         np.arange(n),
@@ -128,8 +128,8 @@ def hold_out(data, fraction, *, stratify, seed):
 
 
 def oversampled(data, seed):
-    """`data` with rows of the smaller classes repeated until all classes are equally large."""
-    from imblearn.over_sampling import RandomOverSampler  # only where it is asked for
+    """Return `data` with rows of smaller classes repeated until all classes have equal size."""
+    from imblearn.over_sampling import RandomOverSampler  # imported only if needed
 
     if (data.target == data.target[0]).all():
         return data
@@ -139,25 +139,28 @@ def oversampled(data, seed):
 
 
 def weight_of_each_class(class_weight, classes, target):
-    """What the option `class_weight` gives each of `classes`, where series have these targets."""
+    """Return the weight of each of `classes` according to the option `class_weight`.
+
+    `target` has the class indices of the series.
+    """
     labels, present = classes.tolist(), np.unique(target)
     if class_weight == "balanced":
         weights = np.ones(len(classes))
         weights[present] = compute_class_weight("balanced", classes=present, y=target)
         return weights
-    # not scikit-learn's function, which takes the label "1" for the number 1
+    # scikit-learn's function would not distinguish the label "1" from the number 1
     unknown = [label for label in class_weight if label not in labels]
     unnamed = [label for label in labels if label not in class_weight]
     if unknown and unnamed:
         raise ValueError(
             f"the keys of class_weight must be among the classes {labels}, got "
-            f"{list(class_weight)}. Where a part of the data lacks a class, as a fold may, give a "
-            f"weight to every class: here also to {unnamed}."
+            f"{list(class_weight)}. If a fold can lack a class, give a weight to every class, here "
+            f"also to {unnamed}."
         )
     weights = np.array([class_weight.get(label, 1.0) for label in labels], dtype=float)
     if not weights[present].any():
         raise ValueError(
-            "class_weight must give a class of the series a weight above 0, got "
+            "class_weight must have a weight above 0 for at least one class in y, got "
             f"{class_weight} for {classes[present].tolist()}"
         )
     return weights
@@ -187,16 +190,17 @@ def train(
     data : TrainingData
     valid : TrainingData or None
     make_net : callable
-        Puts a skts.training.net.SeriesNet around the network.
+        Returns a skts.training.net.SeriesNet around the network.
     seed : int
     previous : skorch net, optional
-        Where to go on from: its weights and, in `one_epoch`, its optimiser's state and history.
+        Net to continue from. Training starts from its weights and, with `one_epoch`, from its
+        optimiser's state and history.
     one_epoch : bool
-        One pass at the constant `lr`, as `partial_fit` does it.
+        Train for one epoch with the constant `lr`, as in `partial_fit`.
     n_epochs : int, optional
-        Takes the place of `max_epochs`.
+        Replaces `max_epochs`.
     start : Start
-        What is taken from another network, and what is not trained.
+        Weights from another network, and the frozen ones.
     """
     device = resolve_device(options.device)
     chooses = options.restore_best is not None or options.fine_tune_rounds > 0
@@ -208,7 +212,7 @@ def train(
     else:
         switched = _process_switched(device)
         callbacks = callbacks_of(options, validated=valid is not None, chooses_an_epoch=chooses)
-        mean = data.weight.mean()  # the loss must not depend on the scale of weights
+        mean = data.weight.mean()  # the loss must not depend on the scale of the weights
         data, valid = (d and d._replace(weight=d.weight / mean) for d in (data, valid))
         if options.checkpoint_dir is not None:
             begins_with = network, data, valid, seed, previous, n_epochs, start
@@ -238,13 +242,13 @@ def train(
 
 
 def _prepare_refinement(net, options):
-    """The learning rate, the batch size and a new optimiser for the refinement round of the net."""
+    """Set the learning rate and batch size of the net's refinement round, and a new optimiser."""
     i = net.round_ - 1
     net.set_params(
         lr=max(options.lr * PAPER_DECAY**i, min(options.lr, options.min_lr)),
         batch_size=max(1, int(options.batch_size) // 2**i),
     )
-    net.initialize_optimizer()  # a round is a training of its own
+    net.initialize_optimizer()  # each round is a separate training
 
 
 @contextlib.contextmanager
@@ -255,9 +259,12 @@ def _process_switched(device):
 
 
 def _checkpoint_file(options, device, network, data, valid, seed, previous, n_epochs, start):
-    """The file of this training alone, in a folder that is made where it is not there."""
+    """Return the checkpoint file of this training, and create its folder.
+
+    The name of the file has a digest of everything that determines the training.
+    """
     different = {"checkpoint_dir", "random_state", "verbose", "device", "precision", "init_from"}
-    different.add("callbacks")  # the user has none, and the package's own say what data they need
+    different.add("callbacks")  # the user has none; callbacks of skts depend on other options
     parameters = {
         name: repr(value) if isinstance(value, type) else to_plain(name, as_python(value))
         for name, value in options.get_params(deep=False).items()
@@ -276,7 +283,7 @@ def _checkpoint_file(options, device, network, data, valid, seed, previous, n_ep
     digest = hashlib.sha256(json.dumps(what).encode())
     for array in arrays:
         digest.update(f"{array.dtype.str} {array.shape}".encode())
-        for row in array if array.ndim else [array]:  # of what may be more than memory holds
+        for row in array if array.ndim else [array]:  # by rows, as it can be larger than memory
             digest.update(np.ascontiguousarray(row))
     folder = Path(options.checkpoint_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -284,13 +291,13 @@ def _checkpoint_file(options, device, network, data, valid, seed, previous, n_ep
 
 
 def shapes_of(network):
-    """Of the weights of the untrained module that `network` makes, by name, without memory."""
+    """Return the shapes of the weights that `network` makes, by name, without allocating memory."""
     with torch.device("meta"):
         return {name: weight.shape for name, weight in network().state_dict().items()}
 
 
 def made_net(options, make_net, network, device, callbacks=(), *, max_epochs=None):
-    """The skorch net around a new network, ready to be trained or given weights."""
+    """Return an initialised skorch net around a new network."""
     arguments = {"batch_size": BATCH_OF_SOLVED}
     if isinstance(options, TrainingParams):
         arguments = {
@@ -303,7 +310,7 @@ def made_net(options, make_net, network, device, callbacks=(), *, max_epochs=Non
             **_optimizer_arguments(options, device),
         }
     net = make_net(network(), device=str(device), callbacks=callbacks, **arguments).initialize()
-    net.architecture_ = options._architecture()  # however the options change later
+    net.architecture_ = options._architecture()  # the options can change later
     return net
 
 
@@ -323,7 +330,7 @@ def _optimizer_arguments(options, device):
 
 
 def runs_fused(optimizer, device):
-    """Whether the optimiser has a fused form that takes a step on the device."""
+    """Return whether the optimiser has a fused implementation for the device."""
     if "fused" not in inspect.signature(optimizer).parameters:
         return False
     weight = torch.zeros(1, device=device, requires_grad=True)

@@ -1,4 +1,4 @@
-"""Weights that a net takes over from elsewhere, and what its optimiser remembers."""
+"""Transfer of weights and optimiser states to a net."""
 
 import copy
 from collections.abc import Mapping
@@ -13,38 +13,38 @@ from skts.training.cuda_graph import put_steps
 
 
 class Start(NamedTuple):
-    """Weights to start training from, and names of weights that are not trained; both by name."""
+    """Initial weights by name, and the names of frozen weights."""
 
     weights: Mapping[str, Tensor] = MappingProxyType({})
     frozen: frozenset[str] = frozenset()
 
 
-#: All weights start anew and are trained.
+#: All weights are newly initialised and trained.
 AFRESH = Start()
 
 
 def start_from(net, start):
-    """Take over some weights, and freeze some; the other weights stay as they are."""
+    """Load the weights of `start` and freeze its frozen ones; other weights do not change."""
     net.module_.load_state_dict(dict(start.weights), strict=False)
     for name in start.frozen:
         net.module_.get_parameter(name).requires_grad_(False)
-    net.module_.eval()  # so that the net sets the mode of each layer when training begins
+    net.module_.eval()  # makes the net set the mode of each layer when training begins
 
 
 def unfreeze(net, start):
-    """Undo what `start_from` froze."""
+    """Unfreeze the weights that `start_from` froze."""
     for name in start.frozen:
         net.module_.get_parameter(name).requires_grad_(True)
 
 
 def continue_from(net, previous, *, with_optimizer):
-    """Take over the weights of another net; the optimiser's state and history on demand."""
+    """Load the weights of another net and, on request, its optimiser's state and history."""
     try:
         net.module_.load_state_dict(previous.module_.state_dict())
     except RuntimeError as error:
         raise ValueError(
-            "training can only go on in the same architecture: the fitted network has other "
-            "weights than the present options give. Undo the change, or fit anew "
+            "training can only continue with the same architecture: the weights of the fitted "
+            "network do not fit the current options. Undo the change, or start again "
             "(warm_start=False)."
         ) from error
     if with_optimizer:
@@ -54,9 +54,9 @@ def continue_from(net, previous, *, with_optimizer):
 
 
 def take_weights(net, weights, epochs, optimizer):
-    """Make it the net that was trained to these weights in these epochs, dicts.
+    """Give a net the weights, the epochs (a list of dicts) and the optimiser of a stored net.
 
-    `optimizer` is the class of the one that trained it and its state, or None.
+    `optimizer` is a pair of the optimiser's class and state, or None.
     """
     net.module_.load_state_dict(weights)
     if optimizer is not None:
@@ -70,7 +70,7 @@ def take_weights(net, weights, epochs, optimizer):
 
 
 def take_state(optimizer, state):
-    """Let an optimiser remember a copy of `state`, and keep its learning rate and other options."""
+    """Load a copy of `state` into an optimiser, which keeps its learning rate and other options."""
     optimizer.load_state_dict(optimizer.state_dict() | {"state": copy.deepcopy(state)})
     if not optimizer.defaults.get("fused"):
-        put_steps(optimizer, CPU)  # after a graph they are on its device
+        put_steps(optimizer, CPU)  # a CUDA graph leaves them on its device

@@ -121,9 +121,10 @@ class TestStatistics:
         assert friedman(table[["a", "b"]]) is None
 
 
+@pytest.mark.parametrize("name", ["Model", "Model kernel_sizes=(3,) max_epochs=2 filters=(8,) "])
 @pytest.mark.parametrize("ranks_", [(1.5, 1.5), (2.5,) * 4, (1.2, 2.8, 2.8, 3.2), (1.9, 1.9, 2.2)])
-def test_labels_of_tied_ranks_stand_apart(ranks_):
-    of_models = pd.Series(ranks_, index=[f"Model{i}" for i in range(len(ranks_))])
+def test_labels_of_tied_ranks_stand_apart(ranks_, name):
+    of_models = pd.Series(ranks_, index=[f"{name}{i}" for i in range(len(ranks_))])
     pairs = pd.DataFrame(
         [(*pair, 1.0) for pair in itertools.combinations(of_models.index, 2)],
         columns=["first", "second", "holm"],

@@ -34,7 +34,8 @@ def critical_difference(mean_ranks, pairs):
     p_values = pd.DataFrame(1.0, index=mean_ranks.index, columns=mean_ranks.index)
     for pair in pairs.itertuples():
         p_values.loc[pair.first, pair.second] = p_values.loc[pair.second, pair.first] = pair.holm
-    figure = Figure(figsize=(7, 1.2 + 0.28 * len(mean_ranks)), layout="constrained")
+    width = max(7, 3 + 0.16 * max(map(len, mean_ranks.index)))  # room for labels on both sides
+    figure = Figure(figsize=(width, 1.2 + 0.28 * len(mean_ranks)), layout="constrained")
     ax = figure.add_subplot()
     drawn = critical_difference_diagram(
         mean_ranks,
@@ -44,7 +45,7 @@ def critical_difference(mean_ranks, pairs):
         label_fmt_right=" ({rank:.2f}) {label}",
         color_palette=dict.fromkeys(mean_ranks.index, "black"),
         crossbar_props={"color": COLOURS[0], "linewidth": 3},
-        text_h_margin=0.02 * max(1, np.ptp(mean_ranks)),  # tied ranks too have labels apart
+        text_h_margin=0.02 * (np.ptp(mean_ranks) or 1),  # not 0, or labels overprint
     )
     for bar in itertools.chain(*drawn["crossbars"]):
         bar.set_xdata(sorted(bar.get_xdata()))  # else the same bar is drawn from either end
